@@ -1,0 +1,32 @@
+#pragma once
+// Device: which backend runs the ops, chosen at run time. Backends are incomplete here; only main and tests construct one.
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+namespace steepest {
+
+class Cpu;
+
+using Device = std::variant<Cpu*>;
+
+// What core needs of a backend, one overload a backend, defined beside its kernels.
+//   allocate: uninitialised bytes, aligned to 64; throws DeviceError when there are none.
+//   copy_*:   return when the bytes are there.
+void* allocate(Cpu&, std::int64_t bytes);
+void release(Cpu&, void* data, std::int64_t bytes);
+void copy_to_device(Cpu&, void* device, const void* host, std::int64_t bytes);
+void copy_to_host(Cpu&, void* host, const void* device, std::int64_t bytes);
+void fill_zero(Cpu&, void* device, std::int64_t bytes);
+
+inline void copy_to_device(Device d, void* device, const void* host, std::int64_t bytes) {
+    std::visit([&](auto* b) { copy_to_device(*b, device, host, bytes); }, d);
+}
+inline void copy_to_host(Device d, void* host, const void* device, std::int64_t bytes) {
+    std::visit([&](auto* b) { copy_to_host(*b, host, device, bytes); }, d);
+}
+inline void fill_zero(Device d, void* device, std::int64_t bytes) {
+    std::visit([&](auto* b) { fill_zero(*b, device, bytes); }, d);
+}
+
+}  // namespace steepest
