@@ -1,0 +1,42 @@
+#pragma once
+// run(device, op): the one place every op passes through on its way to a backend.
+//
+// An op is a plain struct: its tensors by name, its numbers, check() for shapes and dtypes, tensors() that lists every
+// tensor once, outputs first. A backend is an overload run(Backend&, const Op&), found by overload resolution; an op
+// without one does not compile. Outputs never alias inputs unless the op says so.
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "core/device.h"
+#include "core/tensor.h"
+
+namespace steepest {
+
+// A mistake of the caller, not of the user.
+struct ShapeError : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+inline void require(bool ok, std::string_view op, std::string_view what) {
+    if (!ok) throw ShapeError(std::string(op) + ": " + std::string(what));
+}
+
+inline bool is_float(DType t) { return t == DType::f32 || t == DType::bf16; }
+
+// Memory traffic if every named tensor is touched exactly once: the denominator of a roofline.
+template <class Op>
+std::int64_t bytes_moved(const Op& op) {
+    std::int64_t total = 0;
+    op.tensors([&](std::string_view, const auto& t) { total += t.bytes(); });
+    return total;
+}
+
+template <class Op>
+void run(Device device, const Op& op) {
+    op.check();
+    std::visit([&](auto* backend) { run(*backend, op); }, device);
+}
+
+}  // namespace steepest
