@@ -14,7 +14,7 @@
 namespace steepest::testing {
 
 // Unit roundoffs: half the distance from 1 to the next number.
-inline constexpr double kF32 = 0x1p-24, kBf16 = 0x1p-9;
+inline constexpr double kF32 = 0x1p-24, kBf16 = 0x1p-8;
 
 // Allowed error for element i:  absolute + relative * |reference[i]|.
 struct Tolerance {
