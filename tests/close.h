@@ -1,11 +1,10 @@
 #pragma once
-// Are these numbers close? The most important lines of the tests: a NaN fails, a negative number is not small, and every
-// allowance is written at the call site as (roundings) * (unit roundoff) * (size of the terms).
-#include <gtest/gtest.h>
-
+// Are these numbers close? The most important lines of the tests: a NaN fails, a negative number is not small, and
+// every allowance is written at the call site as (roundings) * (unit roundoff) * (size of the terms).
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <gtest/gtest.h>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -29,7 +28,8 @@ struct Mismatch {
 template <class T>
 Mismatch compare(std::span<const T> actual, std::span<const double> reference, Tolerance tol) {
     Mismatch m;
-    if (actual.size() != reference.size()) return {.bad = std::max(actual.size(), reference.size()), .worst_ratio = INFINITY};
+    if (actual.size() != reference.size())
+        return {.bad = std::max(actual.size(), reference.size()), .worst_ratio = INFINITY};
     for (std::size_t i = 0; i < reference.size(); ++i) {
         const double error = std::abs(double(actual[i]) - reference[i]);
         const double allowed = tol.absolute + tol.relative * std::abs(reference[i]);
@@ -42,11 +42,13 @@ Mismatch compare(std::span<const T> actual, std::span<const double> reference, T
 }
 
 template <class T>
-void expect_close(std::string_view what, const std::vector<T>& actual, const std::vector<double>& reference, Tolerance tol) {
+void expect_close(std::string_view what, const std::vector<T>& actual, const std::vector<double>& reference,
+                  Tolerance tol) {
     const Mismatch m = compare<T>(actual, reference, tol);
     EXPECT_EQ(m.bad, 0u) << what << ": " << m.bad << " of " << reference.size() << " elements differ; the worst is ["
                          << m.worst << "]: "
-                         << (m.worst < actual.size() ? double(actual[m.worst]) : std::numeric_limits<double>::quiet_NaN())
+                         << (m.worst < actual.size() ? double(actual[m.worst])
+                                                     : std::numeric_limits<double>::quiet_NaN())
                          << ", expected " << (m.worst < reference.size() ? reference[m.worst] : 0.0) << ", "
                          << m.worst_ratio << " times the allowed error";
 }

@@ -1,17 +1,16 @@
 #pragma once
 // What every op test shares: the backends of this binary, tensors between guards, inputs keyed by the test's own name.
-#include <gtest/gtest.h>
-
-#include <cstring>
-#include <limits>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "core/device.h"
 #include "core/random.h"
 #include "core/tensor.h"
 #include "kernels/cpu/cpu.h"
+
+#include <cstring>
+#include <gtest/gtest.h>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace steepest::testing {
 

@@ -1,12 +1,14 @@
 #pragma once
 // Causal multi-head self-attention without a (T, T) matrix in memory, forward and backward.
-// Vaswani et al. 2017, arXiv:1706.03762, eq. 1; tiled with running statistics: Dao et al. 2022, arXiv:2205.14135, algorithms 1, 4.
+// Vaswani et al. 2017, arXiv:1706.03762, eq. 1; tiled with running statistics: Dao et al. 2022, arXiv:2205.14135,
+// algorithms 1, 4.
 #include "ops/op.h"
 
 namespace steepest {
 
 // For each sequence b and head h, with q, k, v (T, D) its columns of qkv, D = C / heads:
-//   s[i, j] = q[i] . k[j] / sqrt(D) for j <= i;   lse[i] = log sum_j exp(s[i, j]);   out[i] = sum_j exp(s[i, j] - lse[i]) v[j]
+//   s[i, j] = q[i] . k[j] / sqrt(D) for j <= i;   lse[i] = log sum_j exp(s[i, j]);   out[i] = sum_j exp(s[i, j] -
+//   lse[i]) v[j]
 //
 //   out   (B, T, C)    f32 or bf16; head h in columns [h D, (h + 1) D)
 //   lse   (B, H, T)    f32, kept for the backward pass
@@ -24,7 +26,8 @@ struct AttentionForward {
         const auto B = out.shape[0], T = out.shape[1], C = out.shape[2];
         require(out.shape.rank() == 3 && is_float(out.dtype), name, "out must be (B, T, C), f32 or bf16");
         require(heads > 0 && C % heads == 0, name, "heads must divide C");
-        require(qkv.shape == Shape({B, T, 3 * C}) && qkv.dtype == out.dtype, name, "qkv must be (B, T, 3C) of out's dtype");
+        require(qkv.shape == Shape({B, T, 3 * C}) && qkv.dtype == out.dtype, name,
+                "qkv must be (B, T, 3C) of out's dtype");
         require(lse.shape == Shape({B, heads, T}) && lse.dtype == DType::f32, name, "lse must be (B, H, T) f32");
     }
     void tensors(auto&& visit) const { visit("out", out), visit("lse", lse), visit("qkv", qkv); }
@@ -48,7 +51,8 @@ struct AttentionBackward {
         require(out.shape.rank() == 3 && is_float(out.dtype), name, "out must be (B, T, C), f32 or bf16");
         require(heads > 0 && C % heads == 0, name, "heads must divide C");
         require(dout.shape == out.shape && dout.dtype == out.dtype, name, "dout must match out");
-        require(qkv.shape == Shape({B, T, 3 * C}) && qkv.dtype == out.dtype, name, "qkv must be (B, T, 3C) of out's dtype");
+        require(qkv.shape == Shape({B, T, 3 * C}) && qkv.dtype == out.dtype, name,
+                "qkv must be (B, T, 3C) of out's dtype");
         require(dqkv.shape == qkv.shape && dqkv.dtype == qkv.dtype, name, "dqkv must match qkv");
         require(lse.shape == Shape({B, heads, T}) && lse.dtype == DType::f32, name, "lse must be (B, H, T) f32");
     }

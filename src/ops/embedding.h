@@ -24,9 +24,7 @@ struct EmbeddingForward {
         require(wpe.shape.rows() >= T && wpe.shape.cols() == C && wpe.dtype == y.dtype, name,
                 "wpe must have a row of C for each position, of y's dtype");
     }
-    void tensors(auto&& visit) const {
-        visit("y", y), visit("tokens", tokens), visit("wte", wte), visit("wpe", wpe);
-    }
+    void tensors(auto&& visit) const { visit("y", y), visit("tokens", tokens), visit("wte", wte), visit("wpe", wpe); }
 };
 void run(Cpu&, const EmbeddingForward&);
 

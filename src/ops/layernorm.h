@@ -5,14 +5,15 @@
 
 namespace steepest {
 
-// sum = x + residual (or x, without a residual);   y = (sum - mean) * rstd * weight + bias,   rstd = 1 / sqrt(var + eps)
+// sum = x + residual (or x, without a residual);   y = (sum - mean) * rstd * weight + bias,   rstd = 1 / sqrt(var +
+// eps)
 //
 //   y, x, residual, sum   (..., C)  f32 or bf16, all the same; sum may alias x or residual
 //   weight, bias          (C)       f32; bias optional
 //   mean, rstd            (...)     f32, kept for LayerNormBackward
 //
-// residual and sum come together or not at all. The sum is rounded to the dtype of `sum`, and the statistics are those of
-// the rounded sum, which the backward pass reads. Statistics and the affine map are f32; only the store to y rounds.
+// residual and sum come together or not at all. The sum is rounded to the dtype of `sum`, and the statistics are those
+// of the rounded sum, which the backward pass reads. Statistics and the affine map are f32; only the store to y rounds.
 struct LayerNormForward {
     static constexpr std::string_view name = "LayerNormForward";
 
@@ -41,7 +42,8 @@ struct LayerNormForward {
 };
 void run(Cpu&, const LayerNormForward&);
 
-// Given dy and the forward pass's input x (its `sum` if it had a residual), per row, with n = (x - mean) * rstd, g = dy * weight:
+// Given dy and the forward pass's input x (its `sum` if it had a residual), per row, with n = (x - mean) * rstd, g = dy
+// * weight:
 //   dx      = residual + rstd * (g - mean(g) - n * mean(g * n))        residual is zero if not given
 //   dweight (+)= sum over rows of dy * n
 //   dbias   (+)= sum over rows of dy

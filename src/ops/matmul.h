@@ -31,7 +31,8 @@ struct LinearForward {
         require(!bias || (bias.count() == O && bias.dtype == DType::f32), name, "bias must be (O) f32");
     }
     void tensors(auto&& visit) const {
-        visit("y", y), visit("preactivation", preactivation), visit("x", x), visit("weight", weight), visit("bias", bias);
+        visit("y", y), visit("preactivation", preactivation), visit("x", x), visit("weight", weight),
+            visit("bias", bias);
     }
     std::int64_t flops() const { return 2 * x.shape.rows() * x.shape.cols() * weight.shape.rows(); }
 };
@@ -81,12 +82,15 @@ struct LinearBackwardWeight {
 
     void check() const {
         const auto N = dy.shape.rows(), O = dy.shape.cols(), C = x.shape.cols();
-        require(is_float(dy.dtype) && x.dtype == dy.dtype && x.shape.rows() == N, name, "x must be (N, C) of dy's dtype");
+        require(is_float(dy.dtype) && x.dtype == dy.dtype && x.shape.rows() == N, name,
+                "x must be (N, C) of dy's dtype");
         require(dweight.dtype == DType::f32 && dweight.shape.rows() == O && dweight.shape.cols() == C, name,
                 "dweight must be (O, C) f32");
         require(!dbias || (dbias.count() == O && dbias.dtype == DType::f32), name, "dbias must be (O) f32");
     }
-    void tensors(auto&& visit) const { visit("dweight", dweight), visit("dbias", dbias), visit("dy", dy), visit("x", x); }
+    void tensors(auto&& visit) const {
+        visit("dweight", dweight), visit("dbias", dbias), visit("dy", dy), visit("x", x);
+    }
     std::int64_t flops() const { return 2 * dy.shape.rows() * dy.shape.cols() * x.shape.cols(); }
 };
 void run(Cpu&, const LinearBackwardWeight&);

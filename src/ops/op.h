@@ -4,13 +4,13 @@
 // An op is a plain struct: its tensors by name, its numbers, check() for shapes and dtypes, tensors() that lists every
 // tensor once, outputs first. A backend is an overload run(Backend&, const Op&), found by overload resolution; an op
 // without one does not compile. Outputs never alias inputs unless the op says so.
+#include "core/device.h"
+#include "core/tensor.h"
+
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
-
-#include "core/device.h"
-#include "core/tensor.h"
 
 namespace steepest {
 

@@ -1,0 +1,223 @@
+#pragma once
+// The elementwise stages of optimizers, over lists of tensors: one op is one pass over a whole parameter group.
+//
+// All lists of an op have the same length and pairwise equal counts; all are f32 but `copies`. Scalars are f32 (1) on
+// the device. `gate`, where given, makes the op a no-op when it holds 0: a bad step leaves weights and state as they
+// were.
+#include "ops/op.h"
+
+#include <vector>
+
+namespace steepest {
+
+inline void require_matching(const TensorList& a, const TensorList& b, std::string_view op, std::string_view what) {
+    bool ok = a.size() == b.size();
+    for (std::size_t i = 0; ok && i < a.size(); ++i) ok = a[i].count() == b[i].count() && b[i].dtype == DType::f32;
+    require(ok, op, what);
+}
+
+inline void require_scalar(const ConstTensor& t, std::string_view op, std::string_view what) {
+    require(t && t.count() == 1 && t.dtype == DType::f32, op, what);
+}
+
+// With G = gradient_scale * g and the old m:   u = gain * (b1 m + (1 - b1) G);   m = b2 m + (1 - b2) G
+//
+//   u   may alias g
+//   m   empty: as if b1 = b2 = 0 and nothing is kept
+//
+// b1 = b2 is the exponential average; (b^2, b) Nesterov's as Muon uses it; Lion is (0.9, 0.99): Chen et al. 2023,
+// arXiv:2302.06675.
+struct DualEma {
+    static constexpr std::string_view name = "DualEma";
+
+    TensorList u, m, g;
+    ConstTensor gradient_scale, b1, b2;
+    ConstTensor gate = {};
+    float gain = 1;
+
+    void check() const {
+        require_matching(u, g, name, "u and g must match");
+        if (!m.empty()) require_matching(u, m, name, "m must match u");
+        require_scalar(gradient_scale, name, "gradient_scale must be one f32");
+        require(m.empty() || (b1 && b2), name, "b1 and b2 are needed with m");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : u) visit("u", t);
+        for (const Tensor& t : m) visit("m", t);
+        for (const Tensor& t : g) visit("g", t);
+    }
+};
+void run(Cpu&, const DualEma&);
+
+// With G = gradient_scale * g:   m = b1 m + (1 - b1) G;   v = b2 v + (1 - b2) G^2;
+//   u = (m * m_correction) / (sqrt(v * v_correction) + epsilon),   corrections 1 / (1 - b^t)
+// Kingma, Ba 2015, arXiv:1412.6980, algorithm 1.   u may alias g.
+struct AdamEstimate {
+    static constexpr std::string_view name = "AdamEstimate";
+
+    TensorList u, m, v, g;
+    ConstTensor gradient_scale, b1, b2, m_correction, v_correction;
+    ConstTensor gate = {};
+    float epsilon;
+
+    void check() const {
+        require_matching(u, g, name, "u and g must match");
+        require_matching(u, m, name, "m must match u");
+        require_matching(u, v, name, "v must match u");
+        for (const ConstTensor* t : {&gradient_scale, &b1, &b2, &m_correction, &v_correction})
+            require_scalar(*t, name, "scalars must be one f32 each");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : u) visit("u", t);
+        for (const Tensor& t : m) visit("m", t);
+        for (const Tensor& t : v) visit("v", t);
+        for (const Tensor& t : g) visit("g", t);
+    }
+};
+void run(Cpu&, const AdamEstimate&);
+
+// The corrected gradient of momentum variance reduction, with G = gradient_scale * g, H = other_scale * other:
+//   c = G + strength * (G - H);   and, if keep_gradient, other = G
+// strength is gamma * beta / (1 - beta): MARS, Yuan et al. 2024, arXiv:2411.10438; Muon-MVR, arXiv:2509.15816.
+//   c may alias g.
+struct MvrCorrect {
+    static constexpr std::string_view name = "MvrCorrect";
+
+    TensorList c, other, g;
+    ConstTensor gradient_scale, other_scale, strength;
+    ConstTensor gate = {};
+    bool keep_gradient;
+
+    void check() const {
+        require_matching(c, g, name, "c and g must match");
+        require_matching(c, other, name, "other must match c");
+        for (const ConstTensor* t : {&gradient_scale, &other_scale, &strength})
+            require_scalar(*t, name, "scalars must be one f32 each");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : c) visit("c", t);
+        for (const Tensor& t : other) visit("other", t);
+        for (const Tensor& t : g) visit("g", t);
+    }
+};
+void run(Cpu&, const MvrCorrect&);
+
+// For each tensor i, with C = c / max(1, sqrt(sums[i]) / max_norm) (C = c if max_norm is 0):
+//   m = beta m + (1 - beta) C;   u = gain * m
+//
+//   sums   (n)  f32: the sum of squares of each c, from SumOfSquares; empty if max_norm is 0
+//   u      may alias c
+struct ClippedEma {
+    static constexpr std::string_view name = "ClippedEma";
+
+    TensorList u, m, c;
+    ConstTensor sums = {};
+    ConstTensor beta;
+    ConstTensor gate = {};
+    float max_norm;
+    float gain = 1;
+
+    void check() const {
+        require_matching(u, c, name, "u and c must match");
+        require_matching(u, m, name, "m must match u");
+        require_scalar(beta, name, "beta must be one f32");
+        require(max_norm == 0 || sums.count() == static_cast<std::int64_t>(c.size()), name,
+                "sums must hold one value a tensor");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : u) visit("u", t);
+        for (const Tensor& t : m) visit("m", t);
+        for (const Tensor& t : c) visit("c", t);
+    }
+};
+void run(Cpu&, const ClippedEma&);
+
+// x = sign(x), with sign(0) = 0: the direction of steepest descent under the max norm.
+//
+//   dual   (n) f32, optional: <x[i], sign(x[i])>, the sum of absolute values, in an order fixed by the shapes
+struct Sign {
+    static constexpr std::string_view name = "Sign";
+
+    TensorList x;
+    Tensor dual = {};
+
+    void check() const {
+        for (const Tensor& t : x) require(t.dtype == DType::f32, name, "x must be f32");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : x) visit("x", t);
+    }
+};
+void run(Cpu&, const Sign&);
+
+// x[i] = x[i] / sqrt(sums[i]), or / sqrt(sums[0]) if there is one sum for all; zero where the sum is zero: the
+// direction of steepest descent under the Euclidean (Frobenius) norm. The dual norm is the square root of the sum.
+//
+//   sums   (n) or (1) f32, from SumOfSquares
+struct Normalize {
+    static constexpr std::string_view name = "Normalize";
+
+    TensorList x;
+    ConstTensor sums;
+
+    void check() const {
+        for (const Tensor& t : x) require(t.dtype == DType::f32, name, "x must be f32");
+        require(sums.count() == 1 || sums.count() == static_cast<std::int64_t>(x.size()), name,
+                "sums must hold one value, or one a tensor");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : x) visit("x", t);
+        visit("sums", sums);
+    }
+};
+void run(Cpu&, const Normalize&);
+
+// w = (1 - learning_rate * weight_decay) w - learning_rate * factors[i] * direction;   copy = w rounded to its dtype
+// Decay is decoupled, by the plain learning rate: Loshchilov, Hutter 2019, arXiv:1711.05101, and as Moonlight's Muon.
+//
+//   copies    f32 or bf16; empty if the ops read the masters themselves
+//   factors   one a tensor, from the group's scaling formula
+struct WeightUpdate {
+    static constexpr std::string_view name = "WeightUpdate";
+
+    TensorList weights, copies, directions;
+    std::vector<float> factors;
+    ConstTensor learning_rate, weight_decay;
+    ConstTensor gate = {};
+
+    void check() const {
+        require_matching(weights, directions, name, "weights and directions must match");
+        require(copies.empty() || copies.size() == weights.size(), name, "one copy a weight, or none");
+        require(factors.size() == weights.size(), name, "one factor a weight");
+        require_scalar(learning_rate, name, "learning_rate must be one f32");
+        require_scalar(weight_decay, name, "weight_decay must be one f32");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : weights) visit("weight", t);
+        for (const Tensor& t : copies) visit("copy", t);
+        for (const Tensor& t : directions) visit("direction", t);
+    }
+};
+void run(Cpu&, const WeightUpdate&);
+
+// to[i] = from[i], converting between f32 and bf16.
+struct Copy {
+    static constexpr std::string_view name = "Copy";
+
+    TensorList to, from;
+    ConstTensor gate = {};
+
+    void check() const {
+        bool ok = to.size() == from.size();
+        for (std::size_t i = 0; ok && i < to.size(); ++i)
+            ok = to[i].count() == from[i].count() && is_float(to[i].dtype) && is_float(from[i].dtype);
+        require(ok, name, "to and from must match");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : to) visit("to", t);
+        for (const Tensor& t : from) visit("from", t);
+    }
+};
+void run(Cpu&, const Copy&);
+
+}  // namespace steepest

@@ -1,0 +1,71 @@
+#pragma once
+// The optimizer: groups of parameters, each with a pipeline estimator -> geometry -> scaling -> update, run for all
+// groups in two phases: first every direction, then every update.
+#include "core/memory.h"
+#include "core/parameter.h"
+#include "core/scalars.h"
+#include "optim/config.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace steepest {
+
+// What the optimizer asks of the trainer besides the gradient.
+struct OracleNeeds {
+    // The gradient of the same batch at the previous step's weights, over all micro-batches.
+    bool previous_weights_gradient = false;
+};
+
+// The gradients of one step, all f32 on the device, one tensor a parameter in table order.
+struct StepGradients {
+    ConstTensor scale;           // factor of global-norm clipping for Parameter::gradient
+    TensorList previous;         // gradients at the previous weights; empty unless asked for
+    ConstTensor previous_scale;  // their own clipping factor; 0 at the first step
+    ConstTensor ok;              // 0: a bad step, change nothing
+};
+
+// One line of the table that --dry-run prints.
+struct AssignmentRow {
+    std::string parameter, shape, group, formula;  // formula: e.g. "dual_ema -> spectral -> 0.2*sqrt(max(rows, cols))"
+    double learning_rate, weight_decay, scale;
+    std::int64_t state_bytes;
+};
+
+class Optimizer {
+public:
+    // Assigns every parameter to its group. Throws InputError that names the parameter for an overlap, an orphan, an
+    // empty group or a stage that has no meaning for a parameter's shape.
+    Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> specs);
+    ~Optimizer();
+
+    OracleNeeds needs() const;
+    std::vector<AssignmentRow> assignments() const;
+    std::int64_t flops_per_step() const;
+
+    // Plans state (kept in checkpoints, zero at the start) and scratch (may hold anything between steps).
+    void plan(Layout& state, Layout& scratch, StepScalars& scalars);
+    // After everything planned has its addresses. The spans must outlive the optimizer.
+    void bind(Device device, std::span<const Parameter> parameters, const StepGradients& gradients);
+
+    // Sets this step's scalars on the host; the caller uploads them. Steps count from 1.
+    void begin_step(std::int64_t step, std::int64_t total_steps);
+    // Estimates, directions, updates. Overwrites the gradients.
+    void step();
+
+    struct GroupRate {
+        std::string group;
+        double learning_rate;
+    };
+    // Learning rates of the step last begun, schedule included.
+    std::vector<GroupRate> learning_rates() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace steepest
