@@ -1,21 +1,28 @@
 // Memory and threads of the CPU backend.
 #include "kernels/cpu/cpu.h"
 
-#include <sys/mman.h>
+#include "core/device.h"
+#include "core/error.h"
+#include "kernels/cpu/gemm_engine.h"
 
 #include <cerrno>
 #include <cstring>
 #include <string>
-
-#include "core/device.h"
-#include "core/error.h"
+#include <sys/mman.h>
 
 namespace steepest {
 
-Cpu::Cpu(int threads) : threads_(threads > 0 ? threads : omp_get_num_procs()) {
-    // Libraries that look at OpenMP's settings must not start threads of their own: we cut the work (see cpu.h). Regions
-    // here name their size, so this only binds others.
+Cpu::Cpu(int threads, Engine engine) : threads_(threads > 0 ? threads : omp_get_num_procs()), engine_(engine) {
+    if (!available(engine))
+        throw InputError("matmul engine " + std::string(cpu::name_of(engine)) + " is not available here");
+    // Libraries that look at OpenMP's settings must not start threads of their own: we cut the work (see cpu.h).
+    // Regions here name their size, so this only binds others.
     omp_set_num_threads(1);
+}
+
+std::string Cpu::describe() const {
+    return std::to_string(threads_) + (threads_ == 1 ? " thread" : " threads") +
+           "; matmul f32: " + cpu::describe(engine_, DType::f32) + ", bf16: " + cpu::describe(engine_, DType::bf16);
 }
 
 namespace {
@@ -26,12 +33,13 @@ std::int64_t mapped_bytes(std::int64_t bytes) { return (bytes + kHugePage - 1) /
 
 }  // namespace
 
-// Huge pages, touched now: the first touch of a 4 KiB page was measured at 10.8 us, 45 times the cost through huge pages,
-// and must not fall into a step.
+// Huge pages, touched now: the first touch of a 4 KiB page was measured at 10.8 us, 45 times the cost through huge
+// pages, and must not fall into a step.
 void* allocate(Cpu& cpu, std::int64_t bytes) {
     const std::int64_t size = mapped_bytes(bytes);
     // One huge page more than needed, so that the block can start on a boundary; the rest is returned.
-    void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* raw =
+        mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED)
         throw DeviceError("cannot allocate " + std::to_string(bytes >> 20) + " MiB of memory: " + std::strerror(errno));
     const auto address = reinterpret_cast<std::uintptr_t>(raw);
