@@ -11,7 +11,7 @@ namespace steepest {
 
 // One micro-batch: token ids on the device, and where it stands in the data order, for problems that make their own
 // noise.
-struct Batch {
+struct MicroBatch {
     ConstTensor inputs, targets;  // (B, T) i32 each
     std::int64_t first_sample = 0;
 };
@@ -34,10 +34,10 @@ public:
     //               variance reduction passes others than the current ones
     //   gradients   f32, one a parameter; overwritten unless accumulating
     //   loss        f32 (1)
-    virtual void gradient(std::span<const Tensor> weights, const Batch& batch, std::span<const Tensor> gradients,
+    virtual void gradient(std::span<const Tensor> weights, const MicroBatch& batch, std::span<const Tensor> gradients,
                           Tensor loss, float scale, bool accumulate) = 0;
     // The loss alone.
-    virtual void loss(std::span<const Tensor> weights, const Batch& batch, Tensor loss, float scale,
+    virtual void loss(std::span<const Tensor> weights, const MicroBatch& batch, Tensor loss, float scale,
                       bool accumulate) = 0;
 
     // Floating-point operations of gradient() over `sequences` sequences, recomputation not counted.
