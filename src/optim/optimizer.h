@@ -14,12 +14,6 @@
 
 namespace steepest {
 
-// What the optimizer asks of the trainer besides the gradient.
-struct OracleNeeds {
-    // The gradient of the same batch at the previous step's weights, over all micro-batches.
-    bool previous_weights_gradient = false;
-};
-
 // The gradients of one step, all f32 on the device, one tensor a parameter in table order.
 struct StepGradients {
     ConstTensor scale;           // factor of global-norm clipping for Parameter::gradient

@@ -1,0 +1,71 @@
+#pragma once
+// An optimizer as a config: groups of parameters, each a composition estimator -> geometry -> scaling -> update. A
+// paper's optimizer is one such file in configs/optimizers/.
+#include "optim/estimator.h"
+#include "optim/geometry.h"
+#include "optim/match.h"
+#include "optim/scaling.h"
+#include "optim/schedule.h"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace steepest {
+
+struct GroupConfig {
+    Match match;
+    double learning_rate = 0;
+    double weight_decay = 0;
+    PluginConfig<Estimator> estimator;
+    PluginConfig<Geometry> geometry = "identity";
+    std::string scaling = "none";
+    bool split_qkv = false;
+    std::optional<ScheduleConfig> schedule;
+
+    void fields(auto& f) {
+        f("match", match, "the parameters of this group: {\"roles\": [...], \"names\": [...]}, or \"rest\"",
+          Required{});
+        f("learning_rate", learning_rate, "at the schedule's peak: a step is this times the scaled direction",
+          Range<double>{.low = 0}, Required{});
+        f("weight_decay", weight_decay,
+          "decoupled: a step takes learning_rate * weight_decay of every weight away, scaling not included; vectors "
+          "that should not decay are a group of their own",
+          Range<double>{.low = 0});
+        f("estimator", estimator, "what of the gradients the direction is taken of", Required{});
+        f("geometry", geometry, "the norm under which the step is steepest descent");
+        f("scaling", scaling, "factor of the direction; rows and cols are d_out and d_in of the weight, after a split",
+          OneOf(scaling_formulas()));
+        f("split_qkv", split_qkv,
+          "treat the query, key and value rows of a fused attention weight as three matrices in clipping, geometry and "
+          "scaling");
+        f("schedule", schedule, "this group's own schedule; null: the optimizer's");
+    }
+};
+
+struct OptimizerConfig {
+    std::string description, paper, evidence;
+    double lr_scale = 1;
+    ScheduleConfig schedule;
+    std::map<std::string, GroupConfig> groups;
+
+    void fields(auto& f) {
+        f("description", description, "one line for lists of presets");
+        f("paper", paper, "where the rule is from: an arXiv id or an address");
+        f("evidence", evidence, "where the numbers below are from");
+        f("lr_scale", lr_scale, "factor of every group's learning rate", Range<double>{.low = 0});
+        f("schedule", schedule, "the learning rate over the run");
+        f("groups", groups, "groups of parameters by name; each parameter belongs to exactly one", Required{});
+    }
+    void check(auto&& error) const {
+        if (groups.empty()) error("/groups", std::string("empty; expected at least one group"));
+        const std::string* rest = nullptr;
+        for (const auto& [name, group] : groups) {
+            if (!group.match.is_rest()) continue;
+            if (rest) error("/groups/" + name + "/match", "group \"" + *rest + "\" takes the rest already");
+            rest = &name;
+        }
+    }
+};
+
+}  // namespace steepest

@@ -1,0 +1,26 @@
+#pragma once
+// Estimator: what the direction is taken of. It turns the step's gradient into an estimate and owns the state that
+// takes. One object a parameter group, chosen by "estimator" in a config; plugins lie in estimator/, a file each.
+#include "optim/binding.h"
+
+namespace steepest {
+
+// What the optimizer asks of the trainer besides the gradient.
+struct OracleNeeds {
+    // The gradient of the same batch at the previous step's weights, over all micro-batches.
+    bool previous_weights_gradient = false;
+};
+
+class Estimator {
+public:
+    virtual ~Estimator() = default;
+    virtual OracleNeeds needs() const { return {}; }
+    // Asks the binding for state, scratch and scalars. Once.
+    virtual void prepare(Binding& binding) = 0;
+    // Sets this step's scalars. Steps count from 1.
+    virtual void begin_step(std::int64_t step) = 0;
+    // binding.gradients: raw gradients in, estimates out. With binding.ok = 0 the state stays as it was.
+    virtual void estimate(const Binding& binding) = 0;
+};
+
+}  // namespace steepest
