@@ -8,8 +8,8 @@ namespace steepest {
 // Files and globs, relative to the working directory; globs expand in byte order. A file that begins with the magic
 // number of token shards is one (see token_shard.h); every other file is text, read as bytes (see byte_text.h).
 struct DataConfig {
-    std::vector<std::string> train;
-    std::vector<std::string> validation;
+    std::vector<std::string> train = {};
+    std::vector<std::string> validation = {};
     double validation_fraction = 0.05;
 
     void fields(auto& f) {
@@ -20,10 +20,10 @@ struct DataConfig {
           "given");
     }
     void check(auto&& error) const {
-        if (train.empty()) error("train", "no files to learn from");
+        if (train.empty()) error("/train", "no files to learn from");
         // Written so that a NaN is refused.
         if (!(validation_fraction >= 0 && validation_fraction <= 0.5))
-            error("validation_fraction", std::to_string(validation_fraction) + " is outside [0, 0.5]");
+            error("/validation_fraction", std::to_string(validation_fraction) + " is outside [0, 0.5]");
     }
     bool has_validation() const { return !validation.empty() || validation_fraction > 0; }
 };
