@@ -1,0 +1,20 @@
+// The direction is the estimate itself: gradient descent, and estimators that end in a step of their own, such as adam.
+#include "core/registry.h"
+#include "optim/geometry.h"
+
+namespace steepest {
+
+namespace {
+
+class Identity final : public Geometry {
+public:
+    using Options = NoOptions;
+    explicit Identity(Options) {}
+    void direct(const Binding&) override {}
+};
+
+const Register<Geometry, Identity> registered("identity", "the estimate itself");
+
+}  // namespace
+
+}  // namespace steepest
