@@ -19,7 +19,7 @@ void sample_hashes(const Batch& batch, std::span<std::uint64_t> hashes) {
     for (std::size_t b = 0; b < B; ++b) hashes[b] = sample_hash({inputs + b * T, T}, {targets + b * T, T});
 }
 
-std::uint64_t combine(std::uint64_t chain, std::span<const std::uint64_t> hashes) {
+std::uint64_t chain_hashes(std::uint64_t chain, std::span<const std::uint64_t> hashes) {
     for (const std::uint64_t hash : hashes) chain = hash64(&hash, sizeof hash, chain);
     return chain;
 }

@@ -14,15 +14,15 @@ std::uint64_t sample_hash(std::span<const std::int32_t> inputs, std::span<const 
 // The hash of each sample of a batch, in order, for ranks to gather. `hashes` has B elements.
 void sample_hashes(const Batch& batch, std::span<std::uint64_t> hashes);
 
-// The chain after these samples, in order: combine(combine(c, a), b) equals combine(c, a then b).
-std::uint64_t combine(std::uint64_t chain, std::span<const std::uint64_t> hashes);
+// The chain after these samples, in order: chain_hashes(chain_hashes(c, a), b) equals chain_hashes(c, a then b).
+std::uint64_t chain_hashes(std::uint64_t chain, std::span<const std::uint64_t> hashes);
 
 // The chain of one run. A checkpoint keeps state() and hands it to the constructor.
 class TokenStreamHash {
 public:
     explicit TokenStreamHash(std::uint64_t state = 0) : state_(state) {}
 
-    void add(std::span<const std::uint64_t> hashes) { state_ = combine(state_, hashes); }
+    void add(std::span<const std::uint64_t> hashes) { state_ = chain_hashes(state_, hashes); }
     void add(const Batch& batch);
     std::uint64_t state() const { return state_; }
 
