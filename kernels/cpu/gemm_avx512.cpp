@@ -80,26 +80,28 @@ STEEPEST_AVX512 void multiply_bf16(std::int64_t units, const void* a, const void
 
 // ---- packing
 
-// Where 16 units of one step of K go: one part of a panel of 48, or two panels of 8.
+// Where 16 rows of a step go: one part of a panel of 48, or two panels of 8.
 struct Target {
     std::uint32_t *low, *high;
-    int width;
-
-    Target(void* packed, std::int64_t row, int panel, std::int64_t units) : width(panel) {
-        const auto at = [&](std::int64_t r) {
-            return static_cast<std::uint32_t*>(packed) + r / panel * panel * units + r % panel;
-        };
-        low = at(row), high = at(row + 8);
-    }
-    STEEPEST_AVX512_INLINE void store(std::int64_t step, __m512i values) const {
-        if (width == kCols) {
-            _mm512_storeu_si512(low + step * width, values);
-        } else {
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + step * width), _mm512_castsi512_si256(values));
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + step * width), _mm512_extracti64x4_epi64(values, 1));
-        }
-    }
 };
+
+STEEPEST_AVX512_INLINE Target target_of(std::int64_t row, int width, std::int64_t units, void* packed) {
+    const auto at = [&](std::int64_t r) {
+        return static_cast<std::uint32_t*>(packed) + r / width * panel_units(width, units) + r % width;
+    };
+    return {at(row), at(row + 8)};
+}
+
+template <int width>
+STEEPEST_AVX512_INLINE void store(const Target& target, std::int64_t step, __m512i values) {
+    if constexpr (width == kCols) {
+        _mm512_storeu_si512(target.low + step * width, values);
+    } else {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(target.low + step * width), _mm512_castsi512_si256(values));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(target.high + step * width),
+                            _mm512_extracti64x4_epi64(values, 1));
+    }
+}
 
 STEEPEST_AVX512_INLINE void transpose(__m512i (&r)[16]) {
     __m512i t[16];
@@ -136,11 +138,12 @@ STEEPEST_AVX512_INLINE __m512i load_halves(const char* from, std::int64_t n) {
 }
 
 // K varies fastest in memory: 16 rows x 16 units at a time are transposed in registers.
-STEEPEST_AVX512_INLINE void pack_rows(const ConstMatrix& m, std::int64_t units, int width, void* packed) {
+template <int width>
+STEEPEST_AVX512_INLINE void pack_rows(const ConstMatrix& m, std::int64_t units, void* packed) {
     const std::int64_t halves = m.cols * size_of(m.dtype) / 2, stride = m.row_stride * size_of(m.dtype);
     const std::int64_t padded = (m.rows + width - 1) / width * width;
     for (std::int64_t row = 0; row < padded; row += 16) {
-        const Target target(packed, row, width, units);
+        const Target target = target_of(row, width, units, packed);
         const char* from = static_cast<const char*>(m.data) + row * stride;
         const int filled = static_cast<int>(std::clamp<std::int64_t>(m.rows - row, 0, 16));
         for (std::int64_t step = 0; step < units; step += 16) {
@@ -150,7 +153,7 @@ STEEPEST_AVX512_INLINE void pack_rows(const ConstMatrix& m, std::int64_t units, 
                 for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_si512(from + i * stride + step * 4);
                 transpose(r);
 #pragma GCC unroll 16
-                for (int i = 0; i < 16; ++i) target.store(step + i, r[i]);
+                for (int i = 0; i < 16; ++i) store<width>(target, step + i, r[i]);
             } else {
 #pragma GCC unroll 16
                 for (int i = 0; i < 16; ++i)
@@ -158,60 +161,75 @@ STEEPEST_AVX512_INLINE void pack_rows(const ConstMatrix& m, std::int64_t units, 
                 transpose(r);
 #pragma GCC unroll 16
                 for (int i = 0; i < 16; ++i)
-                    if (step + i < units) target.store(step + i, r[i]);
+                    if (step + i < units) store<width>(target, step + i, r[i]);
             }
         }
     }
 }
 
-// Units `step` of 16 rows where K varies slowest in memory: neighbours in memory, or two such rows interleaved.
-template <bool bf16_pairs>
-STEEPEST_AVX512_INLINE __m512i load_step(const char* from, std::int64_t stride, __mmask16 mask, bool both) {
-    if constexpr (bf16_pairs) {
-        const __m512i first = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
-        if (!both) return first;
-        const __m512i second = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from + stride));
-        return _mm512_or_si512(first, _mm512_slli_epi32(second, 16));
-    } else {
-        return _mm512_maskz_loadu_epi32(mask, from);
+// 32 columns of two neighbours along K become 32 units.
+STEEPEST_AVX512_INLINE void interleave(__m512i first, __m512i second, __m512i (&units)[2]) {
+    const __m512i order = _mm512_or_si512(
+        _mm512_cvtepu16_epi32(_mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)),
+        _mm512_slli_epi32(
+            _mm512_cvtepu16_epi32(_mm256_setr_epi16(32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47)),
+            16));
+    units[0] = _mm512_permutex2var_epi16(first, order, second);
+    units[1] = _mm512_permutex2var_epi16(first, _mm512_add_epi16(order, _mm512_set1_epi16(16)), second);
+}
+
+// K varies slowest in memory: each step reads a whole row of memory, which prefetchers follow, and writes to every
+// panel.
+template <int width, bool bf16_pairs>
+STEEPEST_AVX512_INLINE void pack_steps(const ConstMatrix& m, std::int64_t units, void* packed) {
+    constexpr std::int64_t kMaxGroups = (std::max(kMaxTileRows, kMaxTileCols) + kCols) / 16 + 2;
+    Target target[kMaxGroups];
+    const std::int64_t padded = (m.rows + width - 1) / width * width, groups = (padded + 15) / 16;
+    for (std::int64_t g = 0; g < groups + 1; ++g) target[g] = target_of(g * 16, width, units, packed);
+
+    const std::int64_t size = bf16_pairs ? 2 : 4, stride = m.col_stride * size, whole = m.rows / 32 * 2;
+    for (std::int64_t step = 0; step < units; ++step) {
+        const char* from = static_cast<const char*>(m.data) + step * stride * (bf16_pairs ? 2 : 1);
+        // The last of an odd number has no partner; zeros stand in for it.
+        const bool both = bf16_pairs && 2 * step + 1 < m.cols;
+        for (std::int64_t g = 0; g < groups; g += 2) {
+            const char* at = from + g * 16 * size;
+            __m512i r[2];
+            if (g < whole) {
+                if constexpr (bf16_pairs)
+                    interleave(_mm512_loadu_si512(at), both ? _mm512_loadu_si512(at + stride) : __m512i{}, r);
+                else
+                    r[0] = _mm512_loadu_si512(at), r[1] = _mm512_loadu_si512(at + 64);
+            } else {
+                const std::int64_t left = m.rows - g * 16;
+                if constexpr (bf16_pairs)
+                    interleave(load_halves(at, left), both ? load_halves(at + stride, left) : __m512i{}, r);
+                else
+                    r[0] = load_halves(at, 2 * left), r[1] = load_halves(at + 64, 2 * left - 32);
+            }
+            store<width>(target[g], step, r[0]);
+            if (g + 1 < groups) store<width>(target[g + 1], step, r[1]);
+        }
     }
 }
 
-// K varies slowest in memory. 48 rows at a time, so that whole cache lines are read and few streams are written.
 template <bool bf16_pairs>
-STEEPEST_AVX512_INLINE void pack_steps(const ConstMatrix& m, std::int64_t units, int width, void* packed) {
-    constexpr int kPair = bf16_pairs ? 2 : 1;
-    const std::int64_t size = size_of(m.dtype), stride = m.col_stride * size;
-    const std::int64_t padded = (m.rows + width - 1) / width * width;
-    for (std::int64_t row = 0; row < padded; row += kCols) {
-        const Target target[kVectors] = {
-            {packed, row, width, units}, {packed, row + 16, width, units}, {packed, row + 32, width, units}};
-        const int groups = static_cast<int>(std::min<std::int64_t>((padded - row + 15) / 16, kVectors));
-        __mmask16 mask[kVectors];
-        for (int g = 0; g < kVectors; ++g)
-            mask[g] = static_cast<__mmask16>((1u << std::clamp<std::int64_t>(m.rows - row - 16 * g, 0, 16)) - 1);
-        const char* from = static_cast<const char*>(m.data) + row * size;
-        for (std::int64_t step = 0; step < units; ++step, from += kPair * stride)
-            for (int g = 0; g < groups; ++g)
-                target[g].store(
-                    step, load_step<bf16_pairs>(from + g * 16 * size, stride, mask[g], kPair * step + 1 < m.cols));
-    }
+STEEPEST_AVX512_INLINE void pack(const ConstMatrix& m, int width, void* packed) {
+    const std::int64_t units = bf16_pairs ? (m.cols + 1) / 2 : m.cols;
+    if (m.row_stride == 1)
+        width == kCols ? pack_steps<kCols, bf16_pairs>(m, units, packed)
+                       : pack_steps<kRows, bf16_pairs>(m, units, packed);
+    else
+        width == kCols ? pack_rows<kCols>(m, units, packed) : pack_rows<kRows>(m, units, packed);
 }
 
 STEEPEST_AVX512 void pack_f32(const ConstMatrix& m, int width, void* packed) {
-    if (m.dtype != DType::f32) return kBaselineF32.pack(m, width, packed);
-    if (m.row_stride == 1)
-        pack_steps<false>(m, m.cols, width, packed);
+    if (m.dtype == DType::f32)
+        pack<false>(m, width, packed);
     else
-        pack_rows(m, m.cols, width, packed);
+        kBaselineF32.pack(m, width, packed);
 }
-
-STEEPEST_AVX512 void pack_bf16(const ConstMatrix& m, int width, void* packed) {
-    if (m.row_stride == 1)
-        pack_steps<true>(m, (m.cols + 1) / 2, width, packed);
-    else
-        pack_rows(m, (m.cols + 1) / 2, width, packed);
-}
+STEEPEST_AVX512 void pack_bf16(const ConstMatrix& m, int width, void* packed) { pack<true>(m, width, packed); }
 
 }  // namespace
 

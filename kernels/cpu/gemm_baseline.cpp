@@ -59,7 +59,7 @@ STEEPEST_INLINE void transpose_steps(const T* from, std::int64_t row_stride, std
 
 STEEPEST_SIMD void pack_f32(const ConstMatrix& m, int width, void* packed) {
     float* to = static_cast<float*>(packed);
-    for (std::int64_t row = 0; row < m.rows; row += width, to += width * m.cols) {
+    for (std::int64_t row = 0; row < m.rows; row += width, to += panel_units(width, m.cols)) {
         const int filled = static_cast<int>(std::min<std::int64_t>(width, m.rows - row));
         dispatch_float(m.dtype, [&]<class T>() [[gnu::always_inline]] {
             const T* from = static_cast<const T*>(m.data) + row * m.row_stride;

@@ -27,6 +27,10 @@ struct Update {
     float alpha, beta;
 };
 
+// From one packed panel to the next, in units. A cache line more than it holds, so that panels do not fall on the same
+// cache sets.
+constexpr std::int64_t panel_units(int width, std::int64_t units) { return width * units + 16; }
+
 // A micro-kernel and the packed form of its operands. Both are cut into panels of `width` rows of A or columns of B; a
 // panel is a sequence of steps of K, each `width` units of 4 bytes: one f32, or two bf16 that are neighbours along K.
 // What sticks out is zero.

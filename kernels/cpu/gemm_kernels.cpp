@@ -22,7 +22,8 @@ constexpr std::int64_t kMaxBlock = 512;  // units along K
 struct Scratch {
     static constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
     static constexpr std::int64_t kPad = 64;  // panels stick out of a tile
-    static constexpr std::int64_t kA = (kMaxTileRows + kPad) * kMaxBlock, kB = (kMaxTileCols + kPad) * kMaxBlock;
+    static constexpr std::int64_t kA = (kMaxTileRows + kPad) * (kMaxBlock + 16),
+                                  kB = (kMaxTileCols + kPad) * (kMaxBlock + 16);
     static constexpr std::int64_t kC = kMaxTileRows * kMaxTileCols;
     static constexpr std::int64_t kBytes = ((kA + kB + kC) * 4 + kHugePage - 1) / kHugePage * kHugePage;
 
@@ -62,7 +63,8 @@ void multiply(const Kernel& kernel, const Product& p) {
         for (std::int64_t j = 0; j < cols; j += kernel.cols)
             for (std::int64_t i = 0; i < rows; i += kernel.rows) {
                 if (p.upper_only && i > j + kernel.cols - 1 + p.upper_offset) break;
-                kernel.multiply(units, packed_a + i * units, packed_b + j * units,
+                kernel.multiply(units, packed_a + i / kernel.rows * panel_units(kernel.rows, units),
+                                packed_b + j / kernel.cols * panel_units(kernel.cols, units),
                                 {.c = p.c + i * p.c_stride + j,
                                  .stride = p.c_stride,
                                  .rows = static_cast<int>(std::min<std::int64_t>(kernel.rows, rows - i)),
