@@ -126,11 +126,14 @@ void write_file(const std::string& path, std::string_view text) {
 
 void rename_durably(const std::string& from, const std::string& to) {
     if (std::rename(from.c_str(), to.c_str()) != 0) fail_writing(to, "cannot rename " + from + " to it", errno);
-    const std::string parent = parent_of(to);
-    const Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0) fail_writing(parent, "cannot open", errno);
+    sync_folder(parent_of(to));
+}
+
+void sync_folder(const std::string& path) {
+    const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.get() < 0) fail_writing(path, "cannot open", errno);
     // EINVAL: the file system has no such thing for folders, and nothing better either.
-    if (::fsync(folder.get()) != 0 && errno != EINVAL) fail_writing(parent, "cannot make a rename durable", errno);
+    if (::fsync(folder.get()) != 0 && errno != EINVAL) fail_writing(path, "cannot make its names durable", errno);
 }
 
 }  // namespace steepest

@@ -73,5 +73,7 @@ void write_file(const std::string& path, std::string_view text);
 
 // Renames a file or a folder over `to` and makes that durable: a folder of finished files becomes a checkpoint at once.
 void rename_durably(const std::string& from, const std::string& to);
+// Makes durable which names a folder holds.
+void sync_folder(const std::string& path);
 
 }  // namespace steepest

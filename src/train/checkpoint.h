@@ -7,6 +7,7 @@
 // the last good one survives a kill, a power cut and a full disk. state.json holds the checksums, its own too.
 #include "core/device.h"
 #include "core/tensor.h"
+#include "train/run_state.h"
 
 #include <cstdint>
 #include <optional>
@@ -22,21 +23,7 @@ struct NamedTensor {
     Tensor tensor;
 };
 
-// Where a run stands, besides its tensors. The counters are totals since step 0.
-struct RunState {
-    std::int64_t step = 0;  // updates done
-    std::int64_t tokens = 0, gradients = 0;
-    double model_flops = 0, optimizer_flops = 0;
-    std::int64_t bad_steps = 0;              // steps skipped because something was not finite
-    std::int64_t consecutive_bad_steps = 0;  // of these, the ones just before
-    std::int64_t log_offset = 0;             // bytes of log.jsonl that belong to this state
-    std::uint64_t data_hash = 0;             // state of TokenStreamHash
-    // Of what must not change between a run and its continuation; the trainer decides what that is and compares.
-    std::string config_fingerprint;
-    double train_seconds = 0, eval_seconds = 0, wall_seconds = 0;
-
-    bool operator==(const RunState&) const = default;
-};
+using Tensors = std::span<const NamedTensor>;
 
 // "step_000500". Seven digits and more from step 1,000,000 on.
 std::string checkpoint_name(std::int64_t step);
@@ -49,29 +36,25 @@ public:
 
     // Returns the checkpoint's folder once it is durable. Replaces one of the same step. Throws StorageError, and then
     // nothing has changed but that temporary files were removed.
-    std::string save(const RunState& state, std::span<const NamedTensor> weights,
-                     std::span<const NamedTensor> optimizer);
+    std::string save(const RunState& state, Tensors weights, Tensors optimizer);
 
     // Fills the tensors from the newest checkpoint that is intact; a damaged one is skipped with a warning that names
     // the file and what is wrong with it. Nothing if there are none. Throws InputError if there are some but none is
     // intact, listing each, and if an intact one is of another model or optimizer, naming the first tensor that
     // differs; then no tensor was touched.
-    std::optional<RunState> load_latest(std::span<const NamedTensor> weights, std::span<const NamedTensor> optimizer);
+    std::optional<RunState> load_latest(Tensors weights, Tensors optimizer);
     // The weights alone, for evaluation and sampling; the optimizer's file need not even be there.
-    std::optional<RunState> load_latest_weights(std::span<const NamedTensor> weights);
+    std::optional<RunState> load_latest_weights(Tensors weights);
 
     // One checkpoint, by its folder's path. Throws InputError if it is damaged or of another model or optimizer.
-    RunState load(const std::string& path, std::span<const NamedTensor> weights,
-                  std::span<const NamedTensor> optimizer);
-    RunState load_weights(const std::string& path, std::span<const NamedTensor> weights);
+    RunState load(const std::string& path, Tensors weights, Tensors optimizer);
+    RunState load_weights(const std::string& path, Tensors weights);
 
     // Paths, newest first; whether they are intact is not looked at.
     std::vector<std::string> list() const;
 
 private:
-    struct Wanted;
-    std::optional<RunState> latest(const Wanted& wanted);
-    RunState load_one(const std::string& path, const Wanted& wanted);
+    std::optional<RunState> latest(Tensors weights, std::optional<Tensors> optimizer);
     void remove_old(std::int64_t newest_step);
 
     std::string folder_;

@@ -18,8 +18,8 @@ struct RunRequest {
 };
 
 // The run's path, without touching the disk but to look. A config that is another run's own config.json makes a replay:
-// RUN-replay-1, or the next number that is free; with `resume` it means RUN itself. Throws InputError for a name
-// that is no file name.
+// RUN-replay-1 beside it, or the next number that is free, unless `name` is another one's; with `resume` it means RUN
+// itself. Throws InputError for a name that is no file name.
 std::string run_path(const RunRequest& request);
 
 // Whether a folder has config.json or log.jsonl.
