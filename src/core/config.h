@@ -13,17 +13,17 @@ namespace steepest {
 
 // Throws one InputError with all mistakes.
 template <HasFields T>
-T read_config(const Json& json, const std::string& source, const std::map<std::string, std::string>& origins = {}) {
+T read_config(const ConfigTree& tree) {
     T value{};
-    Mistakes mistakes;
-    detail::read_struct(json, Spot("", mistakes), value);
-    mistakes.report(source, origins);
+    Mistakes mistakes = tree.mistakes;
+    detail::read_struct(tree.json, Spot("", mistakes), value);
+    mistakes.report(tree.source, tree.origins);
     return value;
 }
 
 template <HasFields T>
-T read_config(const ConfigTree& tree) {
-    return read_config<T>(tree.json, tree.source, tree.origins);
+T read_config(const Json& json, const std::string& source) {
+    return read_config<T>(ConfigTree{.json = json, .source = source, .origins = {}, .mistakes = {}});
 }
 
 template <HasFields T>

@@ -1,8 +1,8 @@
 #pragma once
 // The strict reader: a JSON tree into structs, every mistake in one report. Unknown keys, wrong types, numbers outside
 // their range or type, strings that are not one of a list, rules between fields: each with its JSON pointer.
-#include "core/error.h"
 #include "core/field.h"
+#include "core/mistakes.h"
 #include "core/suggest.h"
 
 #include <algorithm>
@@ -11,18 +11,6 @@
 #include <utility>
 
 namespace steepest {
-
-class Mistakes {
-public:
-    void add(std::string pointer, std::string message) { list_.emplace_back(std::move(pointer), std::move(message)); }
-    std::size_t count() const { return list_.size(); }
-    // Throws one InputError with all of them. `origins` says which file (or --set) a value was merged from, by pointer;
-    // it is named where that is not `source` itself.
-    void report(const std::string& source, const std::map<std::string, std::string>& origins = {}) const;
-
-private:
-    std::vector<std::pair<std::string, std::string>> list_;
-};
 
 // A place in the tree, and where to report what is wrong there.
 class Spot {

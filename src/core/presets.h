@@ -80,6 +80,10 @@ std::vector<std::filesystem::path> config_roots(const std::filesystem::path& nea
 std::filesystem::path find_preset(const std::string& folder, const std::string& name, const std::filesystem::path& near,
                                   const std::string& where);
 
+// The file of a "base" that is a path, with or without .json: from `near`, or from one of the roots.
+std::filesystem::path find_config_file(const std::string& path, const std::filesystem::path& near,
+                                       const std::string& where);
+
 struct PresetInfo {
     std::string name;  // the file's name without .json
     std::string path;
