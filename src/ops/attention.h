@@ -14,7 +14,8 @@ namespace steepest {
 //   lse   (B, H, T)    f32, kept for the backward pass
 //   qkv   (B, T, 3 C)  the dtype of out: q in the first C columns, then k, then v
 //
-// Scores, statistics and sums are f32; probabilities are rounded to the dtype before they multiply v.
+// Scores, statistics and sums are f32; probabilities and ds (below) may be rounded to the dtype before a
+// product.
 struct AttentionForward {
     static constexpr std::string_view name = "AttentionForward";
 

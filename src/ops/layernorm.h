@@ -21,7 +21,8 @@ struct LayerNormForward {
     Tensor sum = {};
     ConstTensor x;
     ConstTensor residual = {};
-    ConstTensor weight, bias;
+    ConstTensor weight;
+    ConstTensor bias = {};
     float eps = 1e-5f;  // added to the variance, in units of x squared
 
     void check() const {
@@ -54,7 +55,8 @@ void run(Cpu&, const LayerNormForward&);
 struct LayerNormBackward {
     static constexpr std::string_view name = "LayerNormBackward";
 
-    Tensor dx, dweight, dbias;
+    Tensor dx, dweight;
+    Tensor dbias = {};
     ConstTensor dy, x, weight, mean, rstd;
     ConstTensor residual = {};  // the gradient that reaches x past the norm
     bool accumulate = false;    // add to dweight and dbias instead of overwriting them

@@ -1,0 +1,50 @@
+// GELU alone, blocks of elements in parallel.
+#include "ops/gelu.h"
+
+#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/vector_math.h"
+
+#include <algorithm>
+
+namespace steepest {
+namespace {
+
+constexpr std::int64_t kBlock = 8192;
+
+template <class T>
+STEEPEST_SIMD void forward(T* y, const T* x, std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = T(cpu::gelu(float(x[i])));
+}
+
+template <class T>
+STEEPEST_SIMD void backward(T* dx, const T* dy, const T* x, std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) dx[i] = T(float(dy[i]) * cpu::gelu_derivative(float(x[i])));
+}
+
+template <class F>
+void each_block(const Cpu& cpu, std::int64_t count, F&& f) {
+    cpu.parallel_for((count + kBlock - 1) / kBlock,
+                     [&](std::int64_t i) { f(i * kBlock, std::min(kBlock, count - i * kBlock)); });
+}
+
+}  // namespace
+
+void run(Cpu& cpu, const GeluForward& op) {
+    dispatch_float(op.x.dtype, [&]<class T>() {
+        T* y = op.y.as<T>();
+        const T* x = op.x.as<T>();
+        each_block(cpu, op.x.count(), [&](std::int64_t at, std::int64_t n) { forward(y + at, x + at, n); });
+    });
+}
+
+void run(Cpu& cpu, const GeluBackward& op) {
+    dispatch_float(op.x.dtype, [&]<class T>() {
+        T* dx = op.dx.as<T>();
+        const T *dy = op.dy.as<T>(), *x = op.x.as<T>();
+        each_block(cpu, op.x.count(), [&](std::int64_t at, std::int64_t n) { backward(dx + at, dy + at, x + at, n); });
+    });
+}
+
+}  // namespace steepest

@@ -1,0 +1,112 @@
+// The linear layer on the CPU: three products, with what follows them done while each tile is in cache.
+#include "ops/matmul.h"
+
+#include "kernels/cpu/column_sums.h"
+#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/scratch.h"
+#include "kernels/cpu/vector_math.h"
+
+#include <algorithm>
+
+namespace steepest {
+namespace {
+
+using cpu::Block, cpu::ConstMatrix, cpu::Matrix;
+
+struct PartialSums;  // of dbias
+
+STEEPEST_SIMD void add_bias(const Block& z, const float* bias) {
+    bias += z.col;
+    for (std::int64_t i = 0; i < z.rows; ++i) {
+        float* row = z.data + i * z.stride;
+#pragma omp simd
+        for (std::int64_t j = 0; j < z.cols; ++j) row[j] += bias[j];
+    }
+}
+
+template <class T>
+STEEPEST_SIMD void keep_and_gelu(const Block& z, T* preactivation, std::int64_t cols) {
+    for (std::int64_t i = 0; i < z.rows; ++i) {
+        float* row = z.data + i * z.stride;
+        T* kept = preactivation + (z.row + i) * cols + z.col;
+#pragma omp simd
+        for (std::int64_t j = 0; j < z.cols; ++j) {
+            kept[j] = T(row[j]);
+            row[j] = cpu::gelu(float(kept[j]));
+        }
+    }
+}
+
+template <class T>
+STEEPEST_SIMD void times_gelu_derivative(const Block& dx, const T* preactivation, std::int64_t cols) {
+    for (std::int64_t i = 0; i < dx.rows; ++i) {
+        float* row = dx.data + i * dx.stride;
+        const T* x = preactivation + (dx.row + i) * cols + dx.col;
+#pragma omp simd
+        for (std::int64_t j = 0; j < dx.cols; ++j) row[j] *= cpu::gelu_derivative(float(x[j]));
+    }
+}
+
+template <class T>
+STEEPEST_SIMD void sum_rows(float* sums, const T* x, std::int64_t rows, std::int64_t cols) {
+    std::fill_n(sums, cols, 0.0f);
+    for (std::int64_t n = 0; n < rows; ++n) {
+        const T* row = x + n * cols;
+#pragma omp simd
+        for (std::int64_t c = 0; c < cols; ++c) sums[c] += float(row[c]);
+    }
+}
+
+void column_sums(Cpu& cpu, const Tensor& out, const ConstTensor& x, bool accumulate) {
+    const std::int64_t cols = x.shape.cols();
+    const cpu::RowChunks chunks(x.shape.rows());
+    float* partials = cpu::scratch<PartialSums>(chunks.count * cols);
+    dispatch_float(x.dtype, [&]<class T>() {
+        cpu.parallel_for(chunks.count, [&](std::int64_t i) {
+            sum_rows(partials + i * cols, x.as<T>() + chunks.begin(i) * cols, chunks.end(i) - chunks.begin(i), cols);
+        });
+    });
+    run(cpu, cpu::SumPartials{.out = out.as<float>(),
+                              .partials = partials,
+                              .count = chunks.count,
+                              .stride = cols,
+                              .cols = cols,
+                              .accumulate = accumulate});
+}
+
+}  // namespace
+
+void run(Cpu& cpu, const LinearForward& op) {
+    const auto epilogue = [&](const Block& z) {
+        if (op.bias) add_bias(z, op.bias.as<float>());
+        if (op.preactivation)
+            dispatch_float(op.preactivation.dtype, [&]<class T>() {
+                keep_and_gelu(z, op.preactivation.as<T>(), op.preactivation.shape.cols());
+            });
+    };
+    cpu::Gemm g{.c = Matrix(op.y), .a = ConstMatrix(op.x), .b = ConstMatrix(op.weight).t()};
+    if (op.bias || op.preactivation) g.epilogue = epilogue;
+    cpu::gemm(cpu, g);
+}
+
+void run(Cpu& cpu, const LinearBackwardInput& op) {
+    const auto epilogue = [&](const Block& dx) {
+        dispatch_float(op.preactivation.dtype, [&]<class T>() {
+            times_gelu_derivative(dx, op.preactivation.as<T>(), op.preactivation.shape.cols());
+        });
+    };
+    cpu::Gemm g{.c = Matrix(op.dx), .a = ConstMatrix(op.dy), .b = ConstMatrix(op.weight)};
+    if (op.preactivation) g.epilogue = epilogue;
+    cpu::gemm(cpu, g);
+}
+
+void run(Cpu& cpu, const LinearBackwardWeight& op) {
+    cpu::gemm(cpu, {.c = Matrix(op.dweight),
+                    .a = ConstMatrix(op.dy).t(),
+                    .b = ConstMatrix(op.x),
+                    .beta = op.accumulate ? 1.0f : 0.0f});
+    if (op.dbias) column_sums(cpu, op.dbias, op.dy, op.accumulate);
+}
+
+}  // namespace steepest
