@@ -1,0 +1,198 @@
+// The optimizer's elementwise stages on the host: chunks of a whole list in parallel, each loop one pass over memory.
+//
+// All are bound by memory: AdamEstimate reads 16 and writes 12 bytes a parameter for some 15 flops. Outputs may be
+// their inputs, element for element, which is what `ivdep` tells the compiler.
+#include "ops/elementwise.h"
+
+#include "kernels/cpu/chunks.h"
+#include "kernels/cpu/reduce.h"
+#include "kernels/cpu/simd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+namespace steepest {
+namespace {
+
+float value(const ConstTensor& scalar) { return *scalar.as<float>(); }
+bool closed(const ConstTensor& gate) { return gate && value(gate) == 0; }
+
+// The elements of a chunk.
+float* at(const TensorList& list, const cpu::Chunk& c) { return list[c.tensor].as<float>() + c.begin; }
+
+STEEPEST_SIMD void scale(float* u, const float* g, std::int64_t n, float factor, float gain) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) u[i] = gain * (factor * g[i]);
+}
+
+struct Ema {
+    float gradient_scale, b1, b2, gain;
+};
+
+STEEPEST_SIMD void dual_ema(float* u, float* m, const float* g, std::int64_t n, Ema s) {
+    const float c1 = 1 - s.b1, c2 = 1 - s.b2;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float gradient = s.gradient_scale * g[i], old = m[i];
+        u[i] = s.gain * (s.b1 * old + c1 * gradient);
+        m[i] = s.b2 * old + c2 * gradient;
+    }
+}
+
+struct Adam {
+    float gradient_scale, b1, b2, m_correction, v_correction, epsilon;
+};
+
+STEEPEST_SIMD void adam(float* u, float* m, float* v, const float* g, std::int64_t n, Adam s) {
+    const float c1 = 1 - s.b1, c2 = 1 - s.b2;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float gradient = s.gradient_scale * g[i];
+        const float first = s.b1 * m[i] + c1 * gradient, second = s.b2 * v[i] + c2 * (gradient * gradient);
+        m[i] = first;
+        v[i] = second;
+        u[i] = (first * s.m_correction) / (std::sqrt(second * s.v_correction) + s.epsilon);
+    }
+}
+
+struct Mvr {
+    float gradient_scale, other_scale, strength;
+};
+
+STEEPEST_SIMD void correct(float* c, const float* other, const float* g, std::int64_t n, Mvr s) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float gradient = s.gradient_scale * g[i];
+        c[i] = gradient + s.strength * (gradient - s.other_scale * other[i]);
+    }
+}
+
+STEEPEST_SIMD void correct_and_keep(float* c, float* other, const float* g, std::int64_t n, Mvr s) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float gradient = s.gradient_scale * g[i];
+        c[i] = gradient + s.strength * (gradient - s.other_scale * other[i]);
+        other[i] = gradient;
+    }
+}
+
+STEEPEST_SIMD void take_sign(float* x, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(x[i] > 0) - static_cast<float>(x[i] < 0);
+}
+
+STEEPEST_SIMD void update(float* w, const float* direction, std::int64_t n, float keep, float step) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) w[i] = keep * w[i] - step * direction[i];
+}
+
+STEEPEST_SIMD void convert(float* to, const bf16* from, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = float(from[i]);
+}
+
+STEEPEST_SIMD void convert(bf16* to, const float* from, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = bf16(from[i]);
+}
+
+template <class T>
+void convert(T* to, const T* from, std::int64_t n) {
+    std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
+}
+
+}  // namespace
+
+void run(Cpu& cpu, const DualEma& op) {
+    if (closed(op.gate)) return;
+    const float gradient_scale = value(op.gradient_scale);
+    if (op.m.empty()) {
+        cpu::for_each_chunk(
+            cpu, op.u, [&](const cpu::Chunk& c) { scale(at(op.u, c), at(op.g, c), c.count, gradient_scale, op.gain); });
+        return;
+    }
+    const Ema s{gradient_scale, value(op.b1), value(op.b2), op.gain};
+    cpu::for_each_chunk(cpu, op.u,
+                        [&](const cpu::Chunk& c) { dual_ema(at(op.u, c), at(op.m, c), at(op.g, c), c.count, s); });
+}
+
+void run(Cpu& cpu, const AdamEstimate& op) {
+    if (closed(op.gate)) return;
+    const Adam s{value(op.gradient_scale), value(op.b1),           value(op.b2),
+                 value(op.m_correction),   value(op.v_correction), op.epsilon};
+    cpu::for_each_chunk(
+        cpu, op.u, [&](const cpu::Chunk& c) { adam(at(op.u, c), at(op.m, c), at(op.v, c), at(op.g, c), c.count, s); });
+}
+
+void run(Cpu& cpu, const MvrCorrect& op) {
+    if (closed(op.gate)) return;
+    const Mvr s{value(op.gradient_scale), value(op.other_scale), value(op.strength)};
+    cpu::for_each_chunk(cpu, op.c, [&](const cpu::Chunk& c) {
+        if (op.keep_gradient)
+            correct_and_keep(at(op.c, c), at(op.other, c), at(op.g, c), c.count, s);
+        else
+            correct(at(op.c, c), at(op.other, c), at(op.g, c), c.count, s);
+    });
+}
+
+void run(Cpu& cpu, const ClippedEma& op) {
+    if (closed(op.gate)) return;
+    const float beta = value(op.beta);
+    cpu::for_each_chunk(cpu, op.u, [&](const cpu::Chunk& c) {
+        float factor = 1;
+        if (op.max_norm > 0) factor = 1 / std::max(1.0f, std::sqrt(op.sums.as<float>()[c.tensor]) / op.max_norm);
+        dual_ema(at(op.u, c), at(op.m, c), at(op.c, c), c.count, {factor, beta, beta, op.gain});
+    });
+}
+
+void run(Cpu& cpu, const Sign& op) {
+    const cpu::Chunks chunks(op.x);
+    const double* sums = cpu::for_each_chunk_sum(cpu, chunks, [&](const cpu::Chunk& c) {
+        float* x = at(op.x, c);
+        const double sum = op.dual ? cpu::sum_of_magnitudes(x, c.count) : 0;
+        take_sign(x, c.count);
+        return sum;
+    });
+    if (!op.dual) return;
+    for (std::size_t t = 0; t < op.x.size(); ++t) {
+        double total = 0;
+        for (std::int64_t i = chunks.first(t); i < chunks.first(t + 1); ++i) total += sums[i];
+        op.dual.as<float>()[t] = static_cast<float>(total);
+    }
+}
+
+void run(Cpu& cpu, const Normalize& op) {
+    const float* sums = op.sums.as<float>();
+    const bool shared = op.sums.count() == 1;
+    cpu::for_each_chunk(cpu, op.x, [&](const cpu::Chunk& c) {
+        const float sum = sums[shared ? 0 : c.tensor];
+        float* x = at(op.x, c);
+        scale(x, x, c.count, sum == 0 ? 0 : 1 / std::sqrt(sum), 1);
+    });
+}
+
+void run(Cpu& cpu, const WeightUpdate& op) {
+    if (closed(op.gate)) return;
+    const double learning_rate = value(op.learning_rate);
+    const auto keep = static_cast<float>(1 - learning_rate * value(op.weight_decay));
+    cpu::for_each_chunk(cpu, op.weights, [&](const cpu::Chunk& c) {
+        float* w = at(op.weights, c);
+        update(w, at(op.directions, c), c.count, keep, static_cast<float>(learning_rate * op.factors[c.tensor]));
+        if (op.copies.empty()) return;
+        const Tensor& copy = op.copies[c.tensor];
+        dispatch_float(copy.dtype, [&]<class T>() { convert(copy.as<T>() + c.begin, w, c.count); });
+    });
+}
+
+void run(Cpu& cpu, const Copy& op) {
+    if (closed(op.gate)) return;
+    cpu::for_each_chunk(cpu, op.to, [&](const cpu::Chunk& c) {
+        const Tensor &to = op.to[c.tensor], &from = op.from[c.tensor];
+        dispatch_float(to.dtype, [&]<class To>() {
+            dispatch_float(from.dtype, [&]<class From>() {
+                convert(to.as<To>() + c.begin, static_cast<const From*>(from.as<From>()) + c.begin, c.count);
+            });
+        });
+    });
+}
+
+}  // namespace steepest
