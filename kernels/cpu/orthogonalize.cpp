@@ -1,0 +1,230 @@
+// Newton-Schulz on the host, in the orientation in which a matrix is stored: what the formula calls X X^T is X^T X of a
+// tall one, and B X is X B, so nothing is transposed.
+//
+// Small matrices are taken one a thread, large ones in tiles of one product; either way each tile does the same
+// arithmetic, so which it was cannot be seen in the result.
+#include "ops/orthogonalize.h"
+
+#include "kernels/cpu/chunks.h"
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/reduce.h"
+#include "kernels/cpu/simd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace steepest {
+namespace {
+
+using cpu::Block;
+using cpu::Gemm;
+using cpu::Matrix;
+
+// Above this, the tiles of one product feed all threads, and a thread's own matrices would no longer fit its cache.
+constexpr std::int64_t kSmallElements = std::int64_t{1} << 18;
+bool one_a_thread(std::int64_t rows, std::int64_t cols) { return rows * cols <= kSmallElements; }
+
+STEEPEST_SIMD void gather(float* to, const float* from, std::int64_t n, double factor) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<float>(factor * from[i]);
+}
+
+STEEPEST_SIMD void gather(bf16* to, const float* from, std::int64_t n, double factor) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = bf16(static_cast<float>(factor * from[i]));
+}
+
+STEEPEST_SIMD void scatter(float* to, const float* from, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i];
+}
+
+STEEPEST_SIMD void scatter(float* to, const bf16* from, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = float(from[i]);
+}
+
+STEEPEST_SIMD void add_scaled(float* to, const float* from, std::int64_t n, float factor) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] += factor * from[i];
+}
+
+STEEPEST_SIMD void add_scaled(float* to, const bf16* from, std::int64_t n, float factor) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] += factor * float(from[i]);
+}
+
+// A tile of a product += factor * the same tile of `from`.
+template <class T>
+void add_tile(const Block& block, const Matrix& from, float factor) {
+    const T* data = static_cast<const T*>(from.data) + block.row * from.row_stride + block.col;
+    for (std::int64_t i = 0; i < block.rows; ++i)
+        add_scaled(block.data + i * block.stride, data + i * from.row_stride, block.cols, factor);
+}
+
+void add_to_diagonal(const Block& block, float value) {
+    for (std::int64_t i = 0; i < block.rows; ++i) {
+        const std::int64_t j = block.row + i - block.col;
+        if (j >= 0 && j < block.cols) block.data[i * block.stride + j] += value;
+    }
+}
+
+// The scratch of one matrix.
+struct Slot {
+    Matrix x, y;      // as stored
+    Matrix grams[3];  // square, of the shorter side; the third only for f32
+
+    static std::int64_t bytes(std::int64_t rows, std::int64_t cols, DType t) {
+        const std::int64_t side = std::min(rows, cols), grams = t == DType::f32 ? 3 : 2;
+        return 2 * aligned(rows * cols * size_of(t)) + grams * aligned(side * side * size_of(t));
+    }
+    Slot(std::byte* data, std::int64_t rows, std::int64_t cols, DType t) {
+        const auto take = [&](std::int64_t r, std::int64_t c) {
+            return Matrix(std::exchange(data, data + aligned(r * c * size_of(t))), t, r, c, c);
+        };
+        const std::int64_t side = std::min(rows, cols);
+        x = take(rows, cols), y = take(rows, cols);
+        grams[0] = take(side, side), grams[1] = take(side, side);
+        if (t == DType::f32) grams[2] = take(side, side);
+    }
+
+private:
+    static std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+};
+
+template <class T>
+class Iteration {
+public:
+    Iteration(const Cpu& cpu, const Orthogonalize& op, std::byte* slot)
+        : cpu_(cpu), op_(op), slot_(slot, op.x[0].shape.rows(), op.x[0].shape.cols(), op.compute) {}
+
+    void run(std::size_t index) {
+        float* x = op_.x[index].template as<float>();
+        const std::int64_t n = op_.x[index].count();
+        T* from = static_cast<T*>(slot_.x.data);
+        const double norm = std::sqrt(cpu::sum_over_chunks(
+            cpu_, n, [&](std::int64_t begin, std::int64_t count) { return cpu::sum_of_squares(x + begin, count); }));
+        const double size = double(op_.norm_factor) * norm + op_.epsilon, factor = size == 0 ? 0 : 1 / size;
+        cpu::for_each_chunk(
+            cpu_, n, [&](std::int64_t begin, std::int64_t count) { gather(from + begin, x + begin, count, factor); });
+
+        op_.form == Orthogonalize::Form::gram ? iterate_gram() : iterate_x();
+
+        from = static_cast<T*>(slot_.x.data);
+        const double dual = cpu::sum_over_chunks(cpu_, n, [&](std::int64_t begin, std::int64_t count) {
+            float piece[kPiece];
+            double sum = 0;
+            for (std::int64_t at = begin; at < begin + count; at += kPiece) {
+                const std::int64_t m = std::min(kPiece, begin + count - at);
+                scatter(piece, from + at, m);
+                if (op_.dual) sum += cpu::dot(x + at, piece, m);
+                scatter(x + at, piece, m);
+            }
+            return sum;
+        });
+        if (op_.dual) op_.dual.template as<float>()[index] = static_cast<float>(dual);
+    }
+
+private:
+    static constexpr std::int64_t kPiece = 1024;
+
+    bool tall() const { return slot_.x.rows > slot_.x.cols; }
+
+    // c = x x^T of the wide orientation.
+    void gram(const Matrix& c, const Matrix& x) {
+        cpu::gemm(cpu_, {.c = c, .a = tall() ? x.t() : x, .b = tall() ? x : x.t(), .symmetric = true});
+    }
+    // y = alpha B x + a x of the wide orientation, B symmetric.
+    void apply(const Matrix& y, const Matrix& b, const Matrix& x, double alpha, double a) {
+        const auto add = [&](const Block& block) { add_tile<T>(block, x, static_cast<float>(a)); };
+        Gemm g{.c = y, .a = tall() ? x : b, .b = tall() ? b : x, .alpha = static_cast<float>(alpha)};
+        if (a != 0) g.epilogue = add;
+        cpu::gemm(cpu_, g);
+    }
+    // c = a I + b A + c A A.
+    void polynomial(const Matrix& c, const Matrix& A, const std::array<double, 3>& coefficients) {
+        const auto [a, b, quadratic] = coefficients;
+        const auto add = [&, identity = static_cast<float>(a), linear = static_cast<float>(b)](const Block& block) {
+            add_tile<T>(block, A, linear);
+            add_to_diagonal(block, identity);
+        };
+        const std::int64_t side = A.rows, depth = quadratic == 0 ? 0 : side;
+        cpu::gemm(cpu_, {.c = c,
+                         .a = A.block(0, 0, side, depth),
+                         .b = A.block(0, 0, depth, side),
+                         .alpha = static_cast<float>(quadratic),
+                         .epilogue = add,
+                         .symmetric = true});
+    }
+    // c = a b, which commute, so that the product is symmetric.
+    void multiply(const Matrix& c, const Matrix& a, const Matrix& b) {
+        cpu::gemm(cpu_, {.c = c, .a = a, .b = b, .symmetric = true});
+    }
+
+    void iterate_x() {
+        const Matrix &A = slot_.grams[0], &B = slot_.grams[1];
+        for (const auto& [a, b, c] : op_.coefficients) {
+            gram(A, slot_.x);
+            if (c == 0) {
+                apply(slot_.y, A, slot_.x, b, a);
+            } else {
+                polynomial(B, A, {0, b, c});
+                apply(slot_.y, B, slot_.x, 1, a);
+            }
+            std::swap(slot_.x, slot_.y);
+        }
+    }
+
+    // With R = X X^T and P = a I + b R + c R R, X becomes P X, so R becomes P R P and the product of all P is what X is
+    // multiplied by in the end. All of these are polynomials of one symmetric matrix: they commute and are symmetric.
+    void iterate_gram() {
+        const std::size_t steps = op_.coefficients.size();
+        if (steps == 0) return;
+        const Matrix &R = slot_.grams[0], &P = slot_.grams[1];
+        // The product and its next value change places at every step but the first; the last must not lie in y.
+        Matrix product = slot_.grams[2], next(slot_.y.data, R.dtype, R.rows, R.cols, R.cols);
+        if (steps % 2 == 0) std::swap(product, next);
+
+        gram(R, slot_.x);
+        for (std::size_t k = 0; k < steps; ++k) {
+            const Matrix& factor = k == 0 ? product : P;
+            polynomial(factor, R, op_.coefficients[k]);
+            if (k > 0) {
+                multiply(next, product, P);
+                std::swap(product, next);
+            }
+            if (k + 1 == steps) break;
+            const Matrix& half = next;
+            multiply(half, k == 0 ? product : P, R);
+            multiply(R, half, k == 0 ? product : P);
+        }
+        apply(slot_.y, product, slot_.x, 1, 0);
+        std::swap(slot_.x, slot_.y);
+    }
+
+    const Cpu& cpu_;
+    const Orthogonalize& op_;
+    Slot slot_;
+};
+
+}  // namespace
+
+std::int64_t Orthogonalize::scratch_bytes(std::int64_t rows, std::int64_t cols, std::int64_t matrices, DType compute,
+                                          std::int64_t limit) {
+    const std::int64_t bytes = Slot::bytes(rows, cols, compute);
+    const std::int64_t useful = one_a_thread(rows, cols) ? matrices : 1;
+    return bytes * std::max<std::int64_t>(1, std::min(useful, bytes > 0 ? limit / bytes : 1));
+}
+
+void run(Cpu& cpu, const Orthogonalize& op) {
+    if (op.x.empty() || op.x[0].count() == 0 || (op.gate && *op.gate.as<float>() == 0)) return;
+    const std::int64_t rows = op.x[0].shape.rows(), cols = op.x[0].shape.cols();
+    const std::int64_t slot_bytes = Slot::bytes(rows, cols, op.compute);
+    const std::int64_t slots = op.scratch.bytes() / slot_bytes, n = static_cast<std::int64_t>(op.x.size());
+    require(slots >= 1, op.name, "scratch must hold one matrix, see scratch_bytes()");
+
+    const std::int64_t at_a_time = one_a_thread(rows, cols) ? slots : 1;
+    for (std::int64_t begin = 0; begin < n; begin += at_a_time)
+        cpu.parallel_for(std::min(at_a_time, n - begin), [&](std::int64_t i) {
+            std::byte* slot = static_cast<std::byte*>(op.scratch.data) + i * slot_bytes;
+            dispatch_float(op.compute,
+                           [&]<class T>() { Iteration<T>(cpu, op, slot).run(static_cast<std::size_t>(begin + i)); });
+        });
+}
+
+}  // namespace steepest

@@ -1,0 +1,311 @@
+// Newton-Schulz against U p(S) V^T of matrices made from a known singular value decomposition.
+#include "core/memory.h"
+#include "ops/orthogonalize.h"
+#include "tests/close.h"
+#include "tests/harness.h"
+#include "tests/reference/orthogonalize.h"
+
+#include <deque>
+
+namespace steepest {
+namespace {
+
+using namespace testing;
+using reference::Dense;
+using reference::Svd;
+
+using Coefficients = std::vector<std::array<double, 3>>;
+using Form = Orthogonalize::Form;
+
+const Coefficients kKeller(5, {3.4445, -4.7750, 2.0315}), kSimple12(12, {2, -1.5, 0.5}), kCubic15(15, {1.5, -0.5, 0});
+
+const std::vector<Shape> kShapes = {{1, 1}, {1, 5}, {5, 1}, {48, 96}, {96, 24}, {64, 64}, {33, 31}, {128, 512}};
+
+Dense random_dense(std::int64_t rows, std::int64_t cols, std::string_view purpose) {
+    return {rows, cols, normal(rows * cols, purpose)};
+}
+
+// Singular values from 1 down to `smallest`, evenly in their logarithm.
+Svd random_svd(std::int64_t rows, std::int64_t cols, double smallest, std::string_view purpose) {
+    const std::int64_t k = std::min(rows, cols);
+    const std::string name(purpose);
+    Svd svd{reference::orthonormal_columns(random_dense(rows, k, name + "u")),
+            reference::orthonormal_columns(random_dense(cols, k, name + "v")),
+            {}};
+    for (std::int64_t i = 0; i < k; ++i) svd.s.push_back(std::pow(smallest, k == 1 ? 0.0 : double(i) / double(k - 1)));
+    return svd;
+}
+
+struct Options {
+    DType compute = DType::f32;
+    Form form = Form::x;
+    std::int64_t scratch_limit = std::int64_t{1} << 40;
+    float norm_factor = 1, epsilon = 1e-7f;
+};
+
+struct Result {
+    std::vector<Dense> x;
+    std::vector<float> bytes, dual;
+};
+
+Result orthogonalize(Device device, const std::vector<Dense>& in, const Coefficients& coefficients, Options o = {}) {
+    const Shape shape{in[0].rows, in[0].cols};
+    const auto n = static_cast<std::int64_t>(in.size());
+    std::deque<Guarded<float>> x;
+    TensorList list;
+    for (const Dense& m : in) list.push_back(x.emplace_back(shape, m.data));
+    Guarded<float> dual(Shape{n});
+    const std::int64_t bytes = Orthogonalize::scratch_bytes(shape.rows(), shape.cols(), n, o.compute, o.scratch_limit);
+    EXPECT_EQ(bytes % 4, 0);
+    Guarded<float> scratch(Shape{bytes / 4});
+
+    run(device, Orthogonalize{.x = list,
+                              .scratch = scratch,
+                              .dual = dual,
+                              .coefficients = coefficients,
+                              .compute = o.compute,
+                              .form = o.form,
+                              .norm_factor = o.norm_factor,
+                              .epsilon = o.epsilon});
+    Result out{{}, {}, dual.values()};
+    EXPECT_TRUE(scratch.guards_intact() && dual.guards_intact());
+    for (const auto& t : x) {
+        EXPECT_TRUE(t.guards_intact());
+        out.x.emplace_back(shape.rows(), shape.cols(), t.as_double());
+        const auto v = t.values();
+        out.bytes.insert(out.bytes.end(), v.begin(), v.end());
+    }
+    return out;
+}
+
+Dense one(const Dense& in, const Coefficients& coefficients, Options o = {}) {
+    return orthogonalize(cpu(), {in}, coefficients, o).x[0];
+}
+
+std::string text(const Shape& s) { return to_string(s); }
+
+// f32: five steps of four products. A product of depth k adds about sqrt(k) u to the norm, and keller's derivative is
+// at most 3.4445 a step, but errors of small singular values grow with the values themselves: 2e-5 is 340 u, where 5 *
+// 4 * sqrt(512) = 450 is what could be if every rounding had the same direction in norm. bf16: X, A and B are rounded
+// once a step, 3 * 5 roundings of 2^-8 / sqrt(3) each (uniform), adding as random: 0.9e-2, times the derivative that
+// the last steps have near 1 (under 2.3): 2e-2.
+double tolerance(DType compute) { return compute == DType::f32 ? 2e-5 : 2e-2; }
+
+TEST(Orthogonalize, EqualsThePolynomialOfSingularValues) {
+    for (const Shape& shape : kShapes)
+        for (const DType compute : {DType::f32, DType::bf16}) {
+            const Svd svd = random_svd(shape.rows(), shape.cols(), 0.05, text(shape));
+            const Dense got = one(svd.matrix(), kKeller, {.compute = compute});
+            EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, kKeller)), tolerance(compute))
+                << text(shape) << " " << name_of(compute);
+        }
+}
+
+TEST(Orthogonalize, GramFormEqualsItToo) {
+    for (const Shape& shape : kShapes)
+        for (const std::size_t steps : {1, 2, 5, 6}) {
+            const Coefficients coefficients(steps, kKeller[0]);
+            const Svd svd = random_svd(shape.rows(), shape.cols(), 0.1, text(shape));
+            const Dense got = one(svd.matrix(), coefficients, {.form = Form::gram});
+            EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, coefficients)), 2e-5)
+                << text(shape) << " " << steps;
+        }
+}
+
+TEST(Orthogonalize, DifferentCoefficientsAStepAndACubicOne) {
+    const Coefficients mixed = {{4.0848, -6.8946, 2.9270}, {1.5, -0.5, 0}, {2, -1.5, 0.5}, {1.5, -0.5, 0}};
+    for (const Form form : {Form::x, Form::gram})
+        for (const Shape& shape : {Shape{40, 70}, Shape{70, 40}}) {
+            const Svd svd = random_svd(shape.rows(), shape.cols(), 0.1, text(shape));
+            const Dense got = one(svd.matrix(), mixed, {.form = form});
+            EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, mixed)), 2e-5);
+        }
+}
+
+TEST(Orthogonalize, NormFactorAndEpsilonScaleTheInput) {
+    const Svd svd = random_svd(30, 40, 0.2, "m");
+    for (const Form form : {Form::x, Form::gram}) {
+        const Dense got = one(svd.matrix(), kKeller, {.form = form, .norm_factor = 1.5f, .epsilon = 0.5f});
+        EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, kKeller, 1.5, 0.5)), 2e-5);
+        // Without steps only the scaling is left.
+        const Dense scaled = one(svd.matrix(), {}, {.form = form, .norm_factor = 1.5f, .epsilon = 0.5f});
+        EXPECT_LE(reference::relative_distance(scaled, reference::newton_schulz(svd, {}, 1.5, 0.5)), 2 * kF32);
+    }
+}
+
+TEST(Orthogonalize, ConvergesToThePolarFactor) {
+    for (const Coefficients& coefficients : {kSimple12, kCubic15}) {
+        const Svd svd = random_svd(48, 96, 0.1, "m");
+        const Dense got = one(svd.matrix(), coefficients);
+        EXPECT_LE(reference::relative_distance(got, svd.with(std::vector<double>(48, 1))), 1e-4);
+        Dense gram = got * got.t();
+        for (std::int64_t i = 0; i < gram.rows; ++i) gram(i, i) -= 1;
+        EXPECT_LE(reference::frobenius(gram) / std::sqrt(48.0), 2e-4);
+    }
+}
+
+TEST(Orthogonalize, DualIsTheInnerProductWithTheInput) {
+    for (const DType compute : {DType::f32, DType::bf16}) {
+        std::vector<Dense> in;
+        for (int i = 0; i < 3; ++i) in.push_back(random_svd(31, 50, 0.1, "m" + std::to_string(i)).matrix());
+        // As stored: in f32.
+        for (Dense& m : in)
+            for (double& v : m.data) v = static_cast<float>(v);
+        const Result got = orthogonalize(cpu(), in, kSimple12, {.compute = compute});
+        for (std::size_t i = 0; i < in.size(); ++i) {
+            double expected = 0;
+            for (std::size_t j = 0; j < in[i].data.size(); ++j) expected += in[i].data[j] * got.x[i].data[j];
+            EXPECT_NEAR(got.dual[i], expected, 1.001 * kF32 * expected);
+        }
+    }
+    // Converged, it is the nuclear norm.
+    const Svd svd = random_svd(31, 50, 0.1, "nuclear");
+    double nuclear = 0;
+    for (const double s : svd.s) nuclear += s;
+    EXPECT_NEAR(orthogonalize(cpu(), {svd.matrix()}, kSimple12).dual[0], nuclear, 1e-4 * nuclear);
+}
+
+// NS(Q M Z) = Q NS(M) Z, NS(1000 M) = NS(M), NS(M^T) = NS(M)^T, NS(-M) = -NS(M).
+TEST(Orthogonalize, Symmetries) {
+    const Dense m = random_dense(24, 56, "m");
+    const Dense q = reference::orthonormal_columns(random_dense(24, 24, "q")),
+                z = reference::orthonormal_columns(random_dense(56, 56, "z"));
+    Dense large = m, negative = m;
+    for (double& v : large.data) v *= 1000;
+    for (double& v : negative.data) v = -v;
+    for (const Form form : {Form::x, Form::gram}) {
+        const Options o{.form = form};
+        const Dense base = one(m, kKeller, o);
+        EXPECT_LE(reference::relative_distance(one(q * m * z, kKeller, o), q * base * z), 2e-5);
+        EXPECT_LE(reference::relative_distance(one(large, kKeller, o), base), 2e-5);
+        EXPECT_LE(reference::relative_distance(one(m.t(), kKeller, o), base.t()), 2e-5);
+        Dense mirrored = one(negative, kKeller, o);
+        for (double& v : mirrored.data) v = -v;
+        EXPECT_EQ(mirrored.data, base.data);
+    }
+}
+
+TEST(Orthogonalize, DiagonalStaysDiagonalWithItsSigns) {
+    for (const Shape& shape : {Shape{7, 7}, Shape{5, 9}, Shape{130, 70}})
+        for (const Options& o : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+            Dense m(shape.rows(), shape.cols());
+            for (std::int64_t i = 0; i < std::min(m.rows, m.cols); ++i)
+                m(i, i) = (i % 3 ? 1 : -1) * (1 + 0.1 * double(i));
+            const Dense got = one(m, kSimple12, o);
+            for (std::int64_t i = 0; i < m.rows; ++i)
+                for (std::int64_t j = 0; j < m.cols; ++j) {
+                    // On the diagonal, convergent, so the sign itself within the roundings of the last step.
+                    const double expected = i != j ? 0 : i % 3 ? 1 : -1;
+                    ASSERT_NEAR(got(i, j), expected, i != j ? 0 : o.compute == DType::f32 ? 8 * kF32 : 4 * kBf16);
+                }
+        }
+}
+
+TEST(Orthogonalize, ZeroStaysZeroAndNothingElseIsTouched) {
+    for (const Options& o :
+         {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}, Options{.epsilon = 0}}) {
+        const Dense full = random_dense(20, 30, "m");
+        const Result got = orthogonalize(cpu(), {full, Dense(20, 30), full}, kKeller, o);
+        EXPECT_EQ(reference::frobenius(got.x[1]), 0);
+        EXPECT_EQ(got.dual[1], 0);
+        EXPECT_EQ(got.x[0].data, got.x[2].data);
+    }
+}
+
+TEST(Orthogonalize, TinyAndHugeInputs) {
+    const Dense m = random_dense(20, 30, "m");
+    for (const double scale : {1e-18, 1e18}) {
+        Dense scaled = m;
+        for (double& v : scaled.data) v *= scale;
+        const Dense got = one(scaled, kKeller, {.epsilon = 0});
+        EXPECT_LE(reference::relative_distance(got, one(m, kKeller, {.epsilon = 0})), 2e-5) << scale;
+    }
+}
+
+TEST(Orthogonalize, BadNumbersStayInTheirMatrix) {
+    for (const double bad : {double(NAN), double(INFINITY)})
+        for (const Options& o : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+            const Dense full = random_dense(20, 30, "m");
+            Dense broken = full;
+            broken(3, 4) = bad;
+            const Result got = orthogonalize(cpu(), {full, broken, full}, kKeller, o);
+            EXPECT_EQ(got.x[0].data, one(full, kKeller, o).data);
+            EXPECT_EQ(got.x[2].data, got.x[0].data);
+        }
+}
+
+TEST(Orthogonalize, AClosedGateWritesNothing) {
+    Guarded<float> x(Shape{4, 6}, normal(24, "x")), dual(Shape{1}), scratch(Shape{1000});
+    const auto before = x.values(), dual_before = dual.values();
+    for (const float open : {0.0f, 1.0f}) {
+        const Guarded<float> gate(Shape{1}, std::vector<double>{open});
+        run(cpu(), Orthogonalize{.x = {x},
+                                 .scratch = scratch,
+                                 .dual = dual,
+                                 .coefficients = kKeller,
+                                 .compute = DType::f32,
+                                 .gate = gate});
+        EXPECT_EQ(same_bytes(x.values(), before), open == 0);
+        EXPECT_EQ(same_bytes(dual.values(), dual_before), open == 0);
+    }
+}
+
+// One matrix a thread or tiles of one, all at once or in chunks, one thread or three: the same bytes.
+TEST(Orthogonalize, BytesDependOnTheInputAlone) {
+    for (const Shape& shape : {Shape{33, 31}, Shape{96, 200}, Shape{300, 260}, Shape{520, 530}})
+        for (const Options& base : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+            const std::size_t count = shape.rows() > 500 ? 2 : 7;
+            std::vector<Dense> in;
+            for (std::size_t i = 0; i < count; ++i)
+                in.push_back(random_dense(shape.rows(), shape.cols(), std::to_string(i)));
+            const Coefficients two(2, kKeller[0]);
+
+            const Result first = orthogonalize(backends()[0].device, in, two, base);
+            for (const Backend& b : backends())
+                for (const std::int64_t slots : {0, 2, 100}) {
+                    Options o = base;
+                    o.scratch_limit = slots * Orthogonalize::scratch_bytes(shape.rows(), shape.cols(), 1, o.compute, 0);
+                    const Result got = orthogonalize(b.device, in, two, o);
+                    EXPECT_TRUE(same_bytes(got.bytes, first.bytes)) << text(shape) << " " << b.name << " " << slots;
+                    EXPECT_TRUE(same_bytes(got.dual, first.dual)) << text(shape) << " " << b.name << " " << slots;
+                }
+            for (std::size_t n = 1; n < count; ++n) {
+                const Result some = orthogonalize(
+                    cpu(), std::vector<Dense>(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n)), two, base);
+                for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(some.x[i].data, first.x[i].data);
+            }
+        }
+}
+
+TEST(Orthogonalize, ScratchIsAtLeastOneMatrixAndAtMostTheList) {
+    const auto bytes = [](std::int64_t matrices, std::int64_t limit) {
+        return Orthogonalize::scratch_bytes(64, 128, matrices, DType::f32, limit);
+    };
+    const std::int64_t single = bytes(1, 0);
+    EXPECT_GE(single, (2 * 64 * 128 + 2 * 64 * 64) * 4);
+    EXPECT_EQ(bytes(5, 0), single);
+    EXPECT_EQ(bytes(5, 3 * single + 1), 3 * single);
+    EXPECT_EQ(bytes(5, std::int64_t{1} << 40), 5 * single);
+    EXPECT_LT(Orthogonalize::scratch_bytes(64, 128, 1, DType::bf16, 0), single);
+
+    Guarded<float> x(Shape{64, 128}, normal(64 * 128, "x")), scratch(Shape{single / 4 - 1});
+    EXPECT_THROW(
+        run(cpu(), Orthogonalize{.x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
+        ShapeError);
+}
+
+TEST(Orthogonalize, RefusesWhatItCannotDo) {
+    Guarded<float> x(Shape{4, 6}, normal(24, "x")), y(Shape{6, 4}, normal(24, "y")), scratch(Shape{10000});
+    EXPECT_THROW(
+        run(cpu(), Orthogonalize{.x = {x, y}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
+        ShapeError);
+    EXPECT_THROW(
+        run(cpu(),
+            Orthogonalize{
+                .x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::bf16, .form = Form::gram}),
+        ShapeError);
+    run(cpu(), Orthogonalize{.x = {}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32});
+}
+
+}  // namespace
+}  // namespace steepest
