@@ -1,5 +1,5 @@
-// Cuts C into tiles by shape alone and hands them out. A tile is multiplied over all of K by one thread, so there is no
-// barrier and no sum over threads, and which thread it was cannot be seen in the result.
+// Cuts C into tiles and hands them out. A tile is multiplied over all of K by one thread, so there is no barrier and no
+// sum over threads, and which thread it was cannot be seen in the result.
 #include "kernels/cpu/gemm.h"
 
 #include "kernels/cpu/gemm_engine.h"
@@ -11,35 +11,37 @@
 namespace steepest::cpu {
 namespace {
 
-constexpr std::int64_t kEnoughTiles = 16;  // so that the last tiles to finish leave few cores idle
-constexpr std::int64_t kMinTile = 96;      // smaller tiles spend their time packing operands
-constexpr std::int64_t kTileStep = 48;     // a multiple of every micro-kernel's width
+constexpr std::int64_t kMinTile = 96;                // smaller tiles spend their time packing operands
+constexpr std::int64_t kRowStep = 8, kColStep = 48;  // what most micro-kernels hold in registers
 
 struct Grid {
     std::int64_t rows, cols;  // of a tile
     std::int64_t down, across;
 
-    Grid(std::int64_t m, std::int64_t n) {
+    // At least `enough` tiles, if the matrix has that many of kMinTile.
+    Grid(std::int64_t m, std::int64_t n, std::int64_t enough) {
         down = parts(m, kMaxTileRows), across = parts(n, kMaxTileCols);
-        while (down * across < kEnoughTiles) {
-            const std::int64_t r = part(m, down), c = part(n, across);
-            if (r >= c && r > kMinTile)
-                down = parts(m, r - kTileStep);
-            else if (c > kMinTile)
-                across = parts(n, c - kTileStep);
+        measure(m, n);
+        while (down * across < enough && (rows > kMinTile || cols > kMinTile)) {
+            if (rows >= cols)
+                down = parts(m, rows - kRowStep);
             else
-                break;
+                across = parts(n, cols - kColStep);
+            measure(m, n);
         }
-        rows = part(m, down), cols = part(n, across);
-        down = parts(m, rows), across = parts(n, cols);
     }
 
 private:
     static std::int64_t parts(std::int64_t n, std::int64_t size) { return (n + size - 1) / size; }
-    static std::int64_t part(std::int64_t n, std::int64_t count) {
-        return parts(parts(n, count), kTileStep) * kTileStep;
+    void measure(std::int64_t m, std::int64_t n) {
+        rows = parts(parts(m, down), kRowStep) * kRowStep, cols = parts(parts(n, across), kColStep) * kColStep;
+        down = parts(m, rows), across = parts(n, cols);
     }
 };
+
+// Enough that the last tiles to finish leave few cores idle. Our own kernels give an element the same bits whatever
+// tile it lies in, so the tiles may follow the thread count; oneDNN's may not.
+std::int64_t enough_tiles(const Cpu& cpu, const Kernel* kernel) { return kernel ? 4 * cpu.threads() : 16; }
 
 STEEPEST_SIMD void load_row(float* to, const bf16* from, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) to[j] = float(from[j]);
@@ -101,7 +103,7 @@ void gemm(const Cpu& cpu, const Gemm& g) {
 
     // oneDNN refuses an empty sum.
     const Kernel* kernel = g.a.cols == 0 ? &kBaselineF32 : choose_kernel(cpu.engine(), g.a.dtype, g.b.dtype);
-    const Grid grid(g.c.rows, g.c.cols);
+    const Grid grid(g.c.rows, g.c.cols, enough_tiles(cpu, kernel));
     // Neighbours in the order share the larger operand's block, which is the one not in cache otherwise.
     const bool down_first = g.c.cols >= g.c.rows;
     cpu.parallel_for(grid.down * grid.across, [&](std::int64_t t) {

@@ -33,42 +33,53 @@ STEEPEST_AVX512_INLINE __m512 multiply_add(__m512 sum, std::uint32_t a, __m512i 
         return _mm512_fmadd_ps(_mm512_castsi512_ps(all), _mm512_castsi512_ps(b), sum);
 }
 
-template <bool bf16_pairs>
-STEEPEST_AVX512_INLINE void multiply_block(std::int64_t units, const void* packed_a, const void* packed_b,
-                                           const Update& u) {
+// The first `vectors` x 16 columns of a panel of 48.
+template <bool bf16_pairs, int vectors>
+STEEPEST_AVX512_INLINE void multiply_part(std::int64_t units, const void* packed_a, const void* packed_b,
+                                          const Update& u) {
     const auto* a = static_cast<const std::uint32_t*>(packed_a);
     const auto* b = static_cast<const std::uint32_t*>(packed_b);
     for (int i = 0; i < u.rows; ++i)
-        for (int j = 0; j < kVectors; ++j) _mm_prefetch(u.c + i * u.stride + j * 16, _MM_HINT_T0);
-    __m512 sum[kRows][kVectors];
+        for (int j = 0; j < vectors; ++j) _mm_prefetch(u.c + i * u.stride + j * 16, _MM_HINT_T0);
+    __m512 sum[kRows][vectors];
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 3
-        for (int j = 0; j < kVectors; ++j) sum[i][j] = _mm512_setzero_ps();
+        for (int j = 0; j < vectors; ++j) sum[i][j] = _mm512_setzero_ps();
     for (std::int64_t k = 0; k < units; ++k, a += kRows, b += kCols) {
-        const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16), b2 = _mm512_loadu_si512(b + 32);
-#pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) {
-            sum[i][0] = multiply_add<bf16_pairs>(sum[i][0], a[i], b0);
-            sum[i][1] = multiply_add<bf16_pairs>(sum[i][1], a[i], b1);
-            sum[i][2] = multiply_add<bf16_pairs>(sum[i][2], a[i], b2);
-        }
-    }
-    __mmask16 mask[kVectors];
+        __m512i row[vectors];
 #pragma GCC unroll 3
-    for (int j = 0; j < kVectors; ++j) mask[j] = static_cast<__mmask16>((1u << std::clamp(u.cols - 16 * j, 0, 16)) - 1);
+        for (int j = 0; j < vectors; ++j) row[j] = _mm512_loadu_si512(b + 16 * j);
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 3
+            for (int j = 0; j < vectors; ++j) sum[i][j] = multiply_add<bf16_pairs>(sum[i][j], a[i], row[j]);
+    }
+    __mmask16 mask[vectors];
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; ++j) mask[j] = static_cast<__mmask16>((1u << std::clamp(u.cols - 16 * j, 0, 16)) - 1);
     const __m512 alpha = _mm512_set1_ps(u.alpha), beta = _mm512_set1_ps(u.beta);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
         if (i >= u.rows) break;
 #pragma GCC unroll 3
-        for (int j = 0; j < kVectors; ++j) {
+        for (int j = 0; j < vectors; ++j) {
             float* c = u.c + i * u.stride + j * 16;
             __m512 value = _mm512_mul_ps(alpha, sum[i][j]);
             if (u.beta != 0) value = _mm512_fmadd_ps(beta, _mm512_maskz_loadu_ps(mask[j], c), value);
             _mm512_mask_storeu_ps(c, mask[j], value);
         }
     }
+}
+
+template <bool bf16_pairs>
+STEEPEST_AVX512_INLINE void multiply_block(std::int64_t units, const void* a, const void* b, const Update& u) {
+    if (u.cols > 32)
+        multiply_part<bf16_pairs, 3>(units, a, b, u);
+    else if (u.cols > 16)
+        multiply_part<bf16_pairs, 2>(units, a, b, u);
+    else
+        multiply_part<bf16_pairs, 1>(units, a, b, u);
 }
 
 STEEPEST_AVX512 void multiply_f32(std::int64_t units, const void* a, const void* b, const Update& u) {
@@ -137,7 +148,8 @@ STEEPEST_AVX512_INLINE __m512i load_halves(const char* from, std::int64_t n) {
     return _mm512_maskz_loadu_epi16(static_cast<__mmask32>((std::uint64_t{1} << count) - 1), from);
 }
 
-// K varies fastest in memory: 16 rows x 16 units at a time are transposed in registers.
+// K varies fastest in memory: 16 rows x 16 units at a time are transposed in registers. The next 16 rows are asked for
+// meanwhile.
 template <int width>
 STEEPEST_AVX512_INLINE void pack_rows(const ConstMatrix& m, std::int64_t units, void* packed) {
     const std::int64_t halves = m.cols * size_of(m.dtype) / 2, stride = m.row_stride * size_of(m.dtype);
@@ -150,7 +162,10 @@ STEEPEST_AVX512_INLINE void pack_rows(const ConstMatrix& m, std::int64_t units, 
             __m512i r[16];
             if (filled == 16 && halves - 2 * step >= 32) {
 #pragma GCC unroll 16
-                for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_si512(from + i * stride + step * 4);
+                for (int i = 0; i < 16; ++i) {
+                    r[i] = _mm512_loadu_si512(from + i * stride + step * 4);
+                    _mm_prefetch(from + (16 + i) * stride + step * 4, _MM_HINT_T0);
+                }
                 transpose(r);
 #pragma GCC unroll 16
                 for (int i = 0; i < 16; ++i) store<width>(target, step + i, r[i]);
@@ -183,6 +198,7 @@ STEEPEST_AVX512_INLINE void interleave(__m512i first, __m512i second, __m512i (&
 template <int width, bool bf16_pairs>
 STEEPEST_AVX512_INLINE void pack_steps(const ConstMatrix& m, std::int64_t units, void* packed) {
     constexpr std::int64_t kMaxGroups = (std::max(kMaxTileRows, kMaxTileCols) + kCols) / 16 + 2;
+    constexpr std::int64_t kAhead = 8;
     Target target[kMaxGroups];
     const std::int64_t padded = (m.rows + width - 1) / width * width, groups = (padded + 15) / 16;
     for (std::int64_t g = 0; g < groups + 1; ++g) target[g] = target_of(g * 16, width, units, packed);
@@ -195,6 +211,8 @@ STEEPEST_AVX512_INLINE void pack_steps(const ConstMatrix& m, std::int64_t units,
         for (std::int64_t g = 0; g < groups; g += 2) {
             const char* at = from + g * 16 * size;
             __m512i r[2];
+            _mm_prefetch(at + kAhead * stride, _MM_HINT_T0);
+            _mm_prefetch(bf16_pairs ? at + (kAhead + 1) * stride : at + kAhead * stride + 64, _MM_HINT_T0);
             if (g < whole) {
                 if constexpr (bf16_pairs)
                     interleave(_mm512_loadu_si512(at), both ? _mm512_loadu_si512(at + stride) : __m512i{}, r);

@@ -139,6 +139,8 @@ TEST_P(Products, CrossesBlocksAndTiles) {
     const Cpu cpu(3, GetParam());
     check_layouts<float, float, float>(cpu, {.m = 530, .n = 100, .k = 33, .alpha = 0.5f, .beta = 1});
     check_layouts<bf16, bf16, bf16>(cpu, {.m = 50, .n = 403, .k = 35, .alpha = 0.5f, .beta = 1});
+    // The largest tile there is, for each engine.
+    check<bf16, bf16, bf16>(Cpu(1, GetParam()), {.m = 1024, .n = 768, .k = 2, .beta = 1});
     for (const float beta : {0.0f, 1.0f}) {
         check_layouts<float, float, float>(cpu, {.m = 19, .n = 50, .k = 1111, .alpha = 0.5f, .beta = beta});
         check_layouts<bf16, bf16, float>(cpu, {.m = 19, .n = 50, .k = 1111, .alpha = 0.5f, .beta = beta});
