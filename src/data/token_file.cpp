@@ -99,7 +99,7 @@ std::vector<std::string> expand(const std::string& pattern, std::string_view wha
     std::error_code ignored;
     if (std::filesystem::exists(pattern, ignored)) return {pattern};
     glob_t found{};
-    const int status = ::glob(pattern.c_str(), GLOB_NOSORT | GLOB_ERR, nullptr, &found);
+    const int status = ::glob(pattern.c_str(), GLOB_NOSORT | GLOB_ERR | GLOB_TILDE, nullptr, &found);
     std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
     if (status != 0 || paths.empty())

@@ -77,8 +77,10 @@ TEST_F(Inspect, ScansAllOfALongShard) {
     std::vector<std::int32_t> tokens;
     for (std::int32_t token = 0; token < 500; ++token) tokens.insert(tokens.end(), token + 1, token);
     write_token_shard(path("a.bin"), tokens, 500);
-    const InspectReport report = inspect({path("a.bin")}, {.vocab = 500, .top = 3});
+    const InspectReport report = inspect({path("a.bin")}, {.vocab = 499, .top = 3});
     EXPECT_EQ(report.tokens, 500 * 501 / 2);
+    EXPECT_EQ(report.out_of_vocab_count, 500);
+    EXPECT_EQ(report.out_of_vocab[0].byte_offset, 1024 + 2 * (499 * 500 / 2));
     EXPECT_EQ(report.distinct, 500);
     ASSERT_EQ(report.top.size(), 3u);
     for (int i = 0; i < 3; ++i) {
