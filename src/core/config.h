@@ -8,6 +8,7 @@
 #include "core/config_schema.h"
 #include "core/config_tree.h"
 #include "core/config_writer.h"
+#include "core/error.h"
 
 namespace steepest {
 

@@ -1,7 +1,6 @@
 #pragma once
 // The config that the tests of src/core read: every kind of field, two plugins, rules between fields.
 #include "core/config.h"
-#include "core/error.h"
 #include "core/registry.h"
 #include "tests/temporary_folder.h"
 
