@@ -5,7 +5,10 @@
 #include "core/error.h"
 #include "kernels/cpu/gemm_engine.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <sys/mman.h>
@@ -59,5 +62,21 @@ void release(Cpu&, void* data, std::int64_t bytes) { munmap(data, mapped_bytes(b
 void copy_to_device(Cpu&, void* device, const void* host, std::int64_t bytes) { std::memcpy(device, host, bytes); }
 void copy_to_host(Cpu&, void* host, const void* device, std::int64_t bytes) { std::memcpy(host, device, bytes); }
 void fill_zero(Cpu&, void* device, std::int64_t bytes) { std::memset(device, 0, bytes); }
+
+OpHooks& hooks(Cpu& cpu) { return cpu.hooks; }
+
+bool all_finite(Cpu& cpu, const ConstTensor& tensor) {
+    constexpr std::int64_t kChunk = 1 << 16;
+    std::atomic<bool> finite = true;
+    dispatch_float(tensor.dtype, [&]<class T>() {
+        const T* x = tensor.as<T>();
+        cpu.parallel_for((tensor.count() + kChunk - 1) / kChunk, [&](std::int64_t chunk) {
+            const std::int64_t end = std::min(tensor.count(), (chunk + 1) * kChunk);
+            for (std::int64_t i = chunk * kChunk; i < end; ++i)
+                if (!std::isfinite(float(x[i]))) finite = false;
+        });
+    });
+    return finite;
+}
 
 }  // namespace steepest

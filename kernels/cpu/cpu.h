@@ -1,6 +1,8 @@
 #pragma once
 // The CPU backend: a thread count, and the one way work is handed out. Kernels cut their work by shape alone, so every
 // chunk's arithmetic, and with it every byte of the result, is the same for any number of threads.
+#include "ops/hooks.h"
+
 #include <cstdint>
 #include <omp.h>
 #include <string>
@@ -33,6 +35,8 @@ public:
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_)
         for (std::int64_t i = 0; i < n; ++i) f(i);
     }
+
+    OpHooks hooks;
 
 private:
     int threads_;

@@ -8,14 +8,15 @@
 namespace steepest {
 
 struct Gpt2Config {
-    std::string description;
+    std::string name, description;
     int layers = 12, heads = 12, width = 768, context = 1024, vocab = 50257;
     bool bias = true, tied = true;
     std::string recompute = "none";
     int head_rows = 0;
 
     void fields(auto& f) {
-        f("description", description, "for people; not read");
+        f("name", name, "the preset's own name, for logs and tables");
+        f("description", description, "one line for lists of presets");
         f("layers", layers, "transformer blocks, L", Range<int>{1, 1000});
         f("heads", heads, "attention heads, H", Range<int>{1, 1000});
         f("width", width, "model width, C; a multiple of heads", Range<int>{1, 1 << 16});

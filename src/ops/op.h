@@ -6,7 +6,9 @@
 // without one does not compile. Outputs never alias inputs unless the op says so.
 #include "core/device.h"
 #include "core/tensor.h"
+#include "ops/hooks.h"
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,9 +36,40 @@ std::int64_t bytes_moved(const Op& op) {
 }
 
 template <class Op>
+double flops_of(const Op& op) {
+    if constexpr (requires { op.flops(); })
+        return static_cast<double>(op.flops());
+    else
+        return 0;
+}
+
+template <class Backend, class Op>
+void check_finite(Backend& backend, const Op& op) {
+    ConstTensor bad;
+    std::string_view bad_name;
+    op.tensors([&](std::string_view tensor_name, ConstTensor t) {
+        if (t && is_float(t.dtype) && !all_finite(backend, t)) bad = t, bad_name = tensor_name;
+    });
+    if (bad) throw NonFiniteError(Op::name, bad_name, bad.data);
+}
+
+template <class Op>
 void run(Device device, const Op& op) {
     op.check();
-    std::visit([&](auto* backend) { run(*backend, op); }, device);
+    std::visit(
+        [&](auto* backend) {
+            const OpHooks& around = hooks(*backend);
+            if (!around.profile) {
+                run(*backend, op);
+            } else {
+                const auto start = std::chrono::steady_clock::now();
+                run(*backend, op);
+                const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+                around.profile->add(Op::name, elapsed.count(), static_cast<double>(bytes_moved(op)), flops_of(op));
+            }
+            if (around.check_finite) check_finite(*backend, op);
+        },
+        device);
 }
 
 }  // namespace steepest

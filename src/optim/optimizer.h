@@ -47,8 +47,10 @@ public:
 
     // Sets this step's scalars on the host; the caller uploads them. Steps count from 1.
     void begin_step(std::int64_t step, std::int64_t total_steps);
-    // Estimates, directions, updates. Overwrites the gradients.
-    void step();
+    // A step in two phases, with room between them for what must be done while the weights are still the old ones:
+    // estimates and directions, over the gradients; then every update.
+    void estimate();
+    void update();
 
     struct GroupRate {
         std::string group;

@@ -1,0 +1,64 @@
+#include "train/model_runner.h"
+
+namespace steepest {
+
+namespace {
+
+constexpr std::pair<const char*, Layout ModelRunner::Layouts::*> kLayouts[] = {
+    {"weights", &ModelRunner::Layouts::weights},         {"gradients", &ModelRunner::Layouts::gradients},
+    {"activations", &ModelRunner::Layouts::activations}, {"optimizer state", &ModelRunner::Layouts::state},
+    {"scratch", &ModelRunner::Layouts::scratch},
+};
+
+}  // namespace
+
+ModelRunner::ModelRunner(const RunConfig& config, Purpose purpose)
+    : config_(config),
+      model_(config.model, config.precision.dtype()),
+      parameters_(model_.parameters(), config.precision.dtype()),
+      sampler_(model_, config.model) {
+    const std::int64_t sequences = config.micro_batch_sequences();
+    if (config.evaluation.every > 0) {
+        validation_ = Dataset::open(config.data, Split::validation,
+                                    {.context = config.model.context, .vocab = config.model.vocab});
+        evaluator_ = std::make_unique<Evaluator>(model_, *validation_, config.evaluation_sequences(), sequences);
+        evaluator_->plan(layouts_.scratch);
+    }
+    Layout nowhere;  // gradients get their shapes, and no memory
+    parameters_.plan(layouts_.weights, purpose == Purpose::train ? layouts_.gradients : nowhere);
+    model_.plan(layouts_.activations, sequences);
+    sampler_.plan(layouts_.scratch);
+}
+
+void ModelRunner::allocate(Device device) {
+    device_ = device;
+    for (const auto& [name, layout] : kLayouts) buffers_.push_back((layouts_.*layout).allocate(device));
+    for (const Layout::Entry& e : layouts_.state.entries()) fill_zero(device, e.slot->data, e.slot->bytes());
+    parameters_.bind(device);
+    model_.bind(device);
+    sampler_.bind(device);
+    if (evaluator_) evaluator_->bind(device);
+}
+
+std::vector<NamedTensor> ModelRunner::named_weights() const {
+    std::vector<NamedTensor> named;
+    for (const Parameter& p : parameters_.parameters()) named.push_back({p.spec->name, p.master});
+    return named;
+}
+
+std::vector<MemoryLine> ModelRunner::memory() const {
+    std::vector<MemoryLine> lines;
+    for (const auto& [name, layout] : kLayouts) lines.push_back({name, (layouts_.*layout).bytes()});
+    return lines;
+}
+
+std::string ModelRunner::tensor_at(const void* address) const {
+    for (const auto& [name, layout] : kLayouts)
+        for (const Layout::Entry& e : (layouts_.*layout).entries()) {
+            const auto* begin = static_cast<const std::byte*>(e.slot->data);
+            if (begin && address >= begin && address < begin + e.slot->bytes()) return e.name;
+        }
+    return {};
+}
+
+}  // namespace steepest

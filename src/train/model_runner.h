@@ -1,0 +1,68 @@
+#pragma once
+// A model with its weights and the memory to run it, without training: what train, eval, sample and bench share.
+#include "data/dataset.h"
+#include "model/gpt2.h"
+#include "train/checkpoint.h"
+#include "train/evaluator.h"
+#include "train/parameters.h"
+#include "train/run_config.h"
+#include "train/sampler.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace steepest {
+
+// Bytes of one kind of memory, for the table of --dry-run.
+struct MemoryLine {
+    std::string what;
+    std::int64_t bytes;
+};
+
+enum class Purpose { train, inference };
+
+class ModelRunner {
+public:
+    // Opens the validation data if the config evaluates. Plans, gradients only for training; nothing is allocated.
+    ModelRunner(const RunConfig& config, Purpose purpose);
+    ModelRunner(const ModelRunner&) = delete;
+    ModelRunner& operator=(const ModelRunner&) = delete;
+
+    // Gives everything planned, here and by whoever shares these layouts, its memory.
+    void allocate(Device device);
+
+    const RunConfig& config() const { return config_; }
+    Device device() const { return device_; }
+    Gpt2& model() { return model_; }
+    const Gpt2& model() const { return model_; }
+    ParameterStore& parameters() { return parameters_; }
+    const std::optional<Dataset>& validation() const { return validation_; }
+    // Null without held-out data.
+    Evaluator* evaluator() { return evaluator_.get(); }
+    Sampler& sampler() { return sampler_; }
+    std::vector<NamedTensor> named_weights() const;
+
+    // Kinds of memory. `state` is what a checkpoint keeps besides the masters; it starts at zero.
+    struct Layouts {
+        Layout weights, gradients, activations, state, scratch;
+    };
+    Layouts& layouts() { return layouts_; }
+    const Layouts& layouts() const { return layouts_; }
+    std::vector<MemoryLine> memory() const;
+    // The planned tensor that holds this address, for messages; empty if none does.
+    std::string tensor_at(const void* address) const;
+
+private:
+    RunConfig config_;
+    std::optional<Dataset> validation_;
+    Gpt2 model_;
+    ParameterStore parameters_;
+    std::unique_ptr<Evaluator> evaluator_;
+    Sampler sampler_;
+    Layouts layouts_;
+    Device device_{};
+    std::vector<Buffer> buffers_;
+};
+
+}  // namespace steepest

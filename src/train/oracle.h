@@ -1,0 +1,94 @@
+#pragma once
+// Oracle: the gradients of a step, as the optimizer asked for them: averaged over micro-batches and ranks, with the
+// factor of global-norm clipping, and, for variance reduction, the gradient of the same batch at the previous step's
+// weights.
+#include "comm/communicator.h"
+#include "core/memory.h"
+#include "data/loader.h"
+#include "data/token_hash.h"
+#include "model/problem.h"
+#include "optim/optimizer.h"
+#include "train/parameters.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace steepest {
+
+// Two ways to the gradient of batch t + 1 at the weights of step t; equal to the last bit while no step is bad.
+//   previous_weights   keep those weights, and go back to them at step t + 1. After a bad step they are still the
+//   weights
+//                      before the last good one.
+//   prefetch           take the gradient of the next batch before the weights change. No copy of the weights; after a
+//   bad
+//                      step the gradient was taken at the current weights, so the correction is zero once.
+enum class SecondGradient { none, previous_weights, prefetch };
+
+// What the device says of a step, read back in one copy.
+struct StepReading {
+    float loss, norm, factor, ok;
+    float previous_loss, previous_norm;
+};
+
+class Oracle {
+public:
+    struct Options {
+        std::int64_t batch, micro_batch;  // sequences a step over all ranks; sequences at a time on one
+        float max_norm;                   // 0: no clipping
+        SecondGradient second = SecondGradient::none;
+    };
+    // All references must outlive the oracle.
+    Oracle(Problem& problem, ParameterStore& parameters, const Loader& loader, Communicator& comm,
+           const Options& options);
+    Oracle(const Oracle&) = delete;
+    Oracle& operator=(const Oracle&) = delete;
+
+    // `state` is what a checkpoint must hold.
+    void plan(Layout& gradients, Layout& state, Layout& scratch);
+    void bind(Device device);
+    // For Optimizer::bind.
+    StepGradients gradients() const;
+
+    // The gradients of `step` (from 1) at the current weights. Adds the step's tokens to `hash`.
+    void compute(std::int64_t step, TokenStreamHash& hash);
+    // Between the optimizer's directions and its update, in every step, also the last: a run can be extended.
+    void before_update(std::int64_t step);
+    StepReading read() const;
+
+    // Micro-batches whose gradient was taken so far: at the current weights, and at the previous ones.
+    std::int64_t gradients_taken() const { return taken_; }
+    std::int64_t second_gradients_taken() const { return second_taken_; }
+    // Gradient evaluations a step costs, in whole batches.
+    int gradients_per_step() const { return options_.second == SecondGradient::none ? 1 : 2; }
+
+private:
+    // What comes with a mean gradient, (1) f32 each; ok is also 0 where `also_ok` is given and 0.
+    struct Verdict {
+        Tensor loss, norm, factor, ok;
+        ConstTensor also_ok = {};
+    };
+    // The mean gradient of the step's batch at `weights`, into `into`. Adds the tokens to `hash`, where given.
+    void mean_gradient(std::int64_t step, const TensorList& weights, const TensorList& into, const Verdict& verdict,
+                       std::int64_t& counter, TokenStreamHash* hash);
+    Verdict previous_verdict(Tensor ok, ConstTensor also_ok) const {
+        return {previous_loss_, previous_norm_, previous_factor_, ok, also_ok};
+    }
+    std::int64_t sequences_of_rank() const { return options_.batch / comm_.size(); }
+
+    Problem& problem_;
+    ParameterStore& parameters_;
+    const Loader& loader_;
+    Communicator& comm_;
+    Options options_;
+    Device device_{};
+
+    Tensor inputs_, targets_;  // (micro_batch, T) i32 on the device
+    std::vector<std::int32_t> host_inputs_, host_targets_;
+    Tensor readings_, sum_;  // StepReading as one tensor; sum of squares
+    Tensor loss_, norm_, factor_, ok_, previous_loss_, previous_norm_;
+    Tensor previous_factor_, previous_ok_;  // belong to previous_gradients_
+    TensorList previous_gradients_, previous_copies_;
+    std::int64_t taken_ = 0, second_taken_ = 0;
+};
+
+}  // namespace steepest

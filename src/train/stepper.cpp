@@ -1,0 +1,105 @@
+#include "train/stepper.h"
+
+#include "core/error.h"
+#include "ops/hooks.h"
+
+#include <chrono>
+
+namespace steepest {
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::int64_t sequences_at_once(const RunConfig& config, const Communicator& comm) {
+    if (config.batch % comm.size())
+        throw InputError("/batch: " + std::to_string(config.batch) + " sequences do not divide over " +
+                         std::to_string(comm.size()) + " ranks");
+    const std::int64_t own = config.batch / comm.size();
+    const std::int64_t micro = config.micro_batch > 0 ? config.micro_batch : own;
+    if (own % micro)
+        throw InputError("/micro_batch: " + std::to_string(micro) + " does not divide the " + std::to_string(own) +
+                         " sequences of a rank");
+    return micro;
+}
+
+}  // namespace
+
+Stepper::Stepper(const RunConfig& config, Communicator& comm)
+    : runner_(config, Purpose::train),
+      data_(Dataset::open(config.data, Split::train,
+                          {.context = config.model.context, .vocab = config.model.vocab, .batch = config.batch})),
+      loader_(data_, config.data_seed(), Order::shuffled),
+      optimizer_(std::make_unique<Optimizer>(config.optimizer, runner_.parameters().specs())) {
+    const SecondGradient second = !optimizer_->needs().previous_weights_gradient ? SecondGradient::none
+                                  : config.second_gradient == "prefetch"         ? SecondGradient::prefetch
+                                                                                 : SecondGradient::previous_weights;
+    oracle_ = std::make_unique<Oracle>(runner_.model(), runner_.parameters(), loader_, comm,
+                                       Oracle::Options{.batch = config.batch,
+                                                       .micro_batch = sequences_at_once(config, comm),
+                                                       .max_norm = static_cast<float>(config.max_gradient_norm),
+                                                       .second = second});
+    ModelRunner::Layouts& layouts = runner_.layouts();
+    oracle_->plan(layouts.gradients, layouts.state, layouts.scratch);
+    optimizer_->plan(layouts.state, layouts.scratch, scalars_);
+}
+
+void Stepper::allocate(Device device) {
+    runner_.allocate(device);
+    scalars_.allocate(device);
+    oracle_->bind(device);
+    optimizer_->bind(device, runner_.parameters().parameters(), oracle_->gradients());
+}
+
+StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
+    const double start = now();
+    optimizer_->begin_step(step, runner_.config().total_steps());
+    scalars_.upload();
+
+    oracle_->compute(step, hash);
+    double at = now();
+    optimizer_->estimate();
+    double optimizer_seconds = now() - at;
+    oracle_->before_update(step);
+    at = now();
+    optimizer_->update();
+    optimizer_seconds += now() - at;
+
+    const StepReading reading = oracle_->read();
+    return {.reading = reading, .seconds = now() - start, .optimizer_seconds = optimizer_seconds};
+}
+
+std::string Stepper::find_culprit(std::int64_t step) {
+    const Device device = runner_.device();
+    std::string culprit;
+    hooks(device).check_finite = true;
+    try {
+        TokenStreamHash nothing;
+        oracle_->compute(step, nothing);
+        culprit = "nothing in a second pass: the first one was disturbed";
+    } catch (const NonFiniteError& e) {
+        const std::string name = runner_.tensor_at(e.address);
+        culprit = name.empty() ? e.what() : name + " (" + e.what() + ")";
+    }
+    hooks(device).check_finite = false;
+    return culprit;
+}
+
+std::vector<NamedTensor> Stepper::named_state() const {
+    std::vector<NamedTensor> named;
+    for (const Layout::Entry& e : runner_.layouts().state.entries()) named.push_back({e.name, *e.slot});
+    return named;
+}
+
+std::int64_t Stepper::state_bytes() const {
+    std::int64_t bytes = 0;
+    for (const NamedTensor& t : named_state()) bytes += t.tensor.bytes();
+    return bytes;
+}
+
+double Stepper::model_flops() const {
+    return static_cast<double>(oracle_->gradients_per_step()) *
+           static_cast<double>(runner_.model().gradient_flops(runner_.config().batch));
+}
+
+}  // namespace steepest

@@ -1,0 +1,286 @@
+#include "train/trainer.h"
+
+#include "core/build_config.h"
+#include "core/config_writer.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/hash.h"
+#include "data/byte_text.h"
+#include "train/interrupt.h"
+
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+
+namespace steepest {
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::string utc() {
+    const std::time_t t = std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&t, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+// What decides the numbers of a run, and so must be the same when it goes on. Steps may change: a run can be extended.
+Json identity(const RunConfig& config) {
+    const Json all = write_config(config);
+    Json kept = Json::object();
+    for (const char* key : {"model", "optimizer", "data", "batch", "micro_batch", "seed", "seeds", "precision",
+                            "max_gradient_norm", "second_gradient"})
+        kept[key] = all.at(key);
+    return kept;
+}
+
+Json describe(const Dataset& data) {
+    Json files = Json::array();
+    for (const TokenFile& file : data.files()) files.push_back(file.path());
+    return {{"hash", to_hex(data.fingerprint())},
+            {"tokens", data.total_tokens()},
+            {"sequences", data.sample_count()},
+            {"files", files}};
+}
+
+}  // namespace
+
+Trainer::Trainer(const RunConfig& config, Communicator& comm) : config_(config), stepper_(config, comm) {}
+
+std::string Trainer::fingerprint() const {
+    return to_hex(hash64(identity(config_).dump() + to_hex(stepper_.training_data().fingerprint())));
+}
+
+void Trainer::tick() {
+    const double t = now();
+    state_.wall_seconds += t - last_tick_;
+    last_tick_ = t;
+}
+
+// Totals that a line carries, so that curves can be drawn against any of them.
+Json Trainer::counters() const {
+    return {{"tokens", state_.tokens},
+            {"gradients", state_.gradients},
+            {"model_flops", state_.model_flops},
+            {"optimizer_flops", state_.optimizer_flops}};
+}
+
+Json Trainer::clock() const { return {{"train_s", state_.train_seconds}, {"wall_s", state_.wall_seconds}}; }
+
+void Trainer::run(Device device, const std::string& device_name, RunDirectory& directory, Console& console) {
+    const InterruptGuard interrupt;
+    last_tick_ = now();
+    stepper_.allocate(device);
+    Checkpoints checkpoints(directory.checkpoints_path(), device, config_.checkpoint.keep, console.logger());
+    if (!directory.resumed() || !resume(directory, checkpoints, console)) start(device_name, directory, console);
+
+    console.start(config_.total_steps(), {.step = state_.step,
+                                          .tokens = state_.tokens,
+                                          .train_seconds = state_.train_seconds,
+                                          .wall_seconds = state_.wall_seconds});
+    if (state_.step == 0 && config_.evaluation.every > 0) evaluate(console);
+    while (!last()) {
+        train_step(state_.step + 1, console);
+        if (state_.consecutive_bad_steps >= config_.max_bad_steps) {
+            end("diverged");
+            console.finish();
+            throw DivergedError("diverged: " + std::to_string(state_.consecutive_bad_steps) +
+                                " consecutive steps without finite loss and gradients, the last at step " +
+                                std::to_string(state_.step));
+        }
+        if (config_.evaluation.every > 0 && (due(config_.evaluation.every) || last())) evaluate(console);
+        if (due(config_.sampling.every)) sample();
+        const bool scheduled = due(config_.checkpoint.every) || last();
+        if (scheduled || interrupt.requested()) checkpoint(checkpoints, scheduled);
+        if (interrupt.requested() && !last()) {
+            end("interrupted");
+            console.finish();
+            throw InterruptedError("interrupted at step " + std::to_string(state_.step) + "; go on with --resume");
+        }
+    }
+    end("done");
+    console.finish();
+}
+
+void Trainer::start(const std::string& device_name, RunDirectory& directory, Console& console) {
+    ParameterStore& parameters = stepper_.runner().parameters();
+    parameters.initialize(config_.init_seed());
+    const std::string init = to_hex(parameters.hash());
+
+    directory.write_config(write_config(config_));
+    Json data = {{"train", describe(stepper_.training_data())}};
+    if (const auto& validation = stepper_.runner().validation()) data["validation"] = describe(*validation);
+    directory.write_manifest({{"run", directory.name()},
+                              {"started", utc()},
+                              {"version", kVersion},
+                              {"commit", kCommit},
+                              {"build", kBuildType},
+                              {"compiler", kCompiler},
+                              {"device", device_name},
+                              {"data", data},
+                              {"init", init},
+                              {"fingerprint", fingerprint()}});
+    log_ = std::make_unique<RunLog>(directory.log_path());
+    state_ = {.config_fingerprint = fingerprint()};
+    tick();
+    log_->write({{"kind", "start"},
+                 {"step", 0},
+                 {"run", directory.name()},
+                 {"model", config_.model.name},
+                 {"optimizer", config_.optimizer.name},
+                 {"parameters", parameters.count()},
+                 {"steps", config_.total_steps()},
+                 {"tokens_per_step", config_.tokens_per_step()},
+                 {"seed", config_.seed},
+                 {"optimizer_state_bytes", stepper_.state_bytes()},
+                 {"data", to_hex(stepper_.training_data().fingerprint())},
+                 {"init", init},
+                 {"time", {{"at", utc()}}}});
+    console.logger().info("{}: {} parameters, {} steps of {} tokens", directory.path(), parameters.count(),
+                          config_.total_steps(), config_.tokens_per_step());
+    console.logger().info("{}", stepper_.training_data().describe());
+}
+
+void Trainer::check_same_run(const RunDirectory& directory) const {
+    const nlohmann::json old = parse_json(read_file(directory.config_path()), directory.config_path());
+    const nlohmann::json mine = identity(config_);
+    std::string differing;
+    for (const auto& [key, value] : mine.items())
+        if (old.contains(key))
+            for (const auto& change : nlohmann::json::diff(old[key], value))
+                differing += "\n  /" + key + change.at("path").get<std::string>();
+    if (!differing.empty())
+        throw InputError("cannot resume " + directory.path() + ": the config differs from the run's own at" +
+                         differing);
+}
+
+bool Trainer::resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console) {
+    // The config first: a changed learning rate is a better message than a changed fingerprint.
+    if (std::filesystem::exists(directory.config_path())) check_same_run(directory);
+    const auto state = checkpoints.load_latest(stepper_.runner().named_weights(), stepper_.named_state());
+    if (!state) return false;
+    if (state->config_fingerprint != fingerprint())
+        throw InputError("cannot resume " + directory.path() + ": the training data are not the run's own (" +
+                         stepper_.training_data().describe() + ")");
+    if (state->step > config_.total_steps())
+        throw InputError("cannot resume " + directory.path() + ": it is at step " + std::to_string(state->step) +
+                         ", past the config's " + std::to_string(config_.total_steps()));
+    state_ = *state;
+    stepper_.runner().parameters().refresh_copies();
+    directory.write_config(write_config(config_));
+    log_ = std::make_unique<RunLog>(directory.log_path(), state_.log_offset);
+    // The line that follows a scheduled checkpoint lies past the offset the checkpoint holds.
+    if (due(config_.checkpoint.every) || last()) log_checkpoint(0);
+    log_->write({{"kind", "resume"}, {"step", state_.step}, {"time", {{"at", utc()}}}});
+    console.logger().info("{}: goes on after step {}", directory.path(), state_.step);
+    return true;
+}
+
+void Trainer::train_step(std::int64_t step, Console& console) {
+    TokenStreamHash hash(state_.data_hash);
+    const StepReport report = stepper_.step(step, hash);
+    const StepReading& reading = report.reading;
+    const bool ok = report.ok();
+    tick();
+    state_.step = step;
+    state_.data_hash = hash.state();
+    state_.tokens += config_.tokens_per_step();
+    state_.gradients += stepper_.oracle().gradients_per_step();
+    state_.model_flops += stepper_.model_flops();
+    state_.optimizer_flops += stepper_.optimizer_flops();
+    state_.train_seconds += report.seconds;
+    state_.bad_steps += !ok;
+    state_.consecutive_bad_steps = ok ? 0 : state_.consecutive_bad_steps + 1;
+
+    Json line = {{"kind", "train"}, {"step", step}};
+    line.update(counters());
+    line["loss"] = json_number(reading.loss);
+    line["grad_norm"] = json_number(reading.norm);
+    line["clip"] = json_number(reading.factor);
+    Json& rates = line["lr"] = Json::object();
+    for (const auto& [group, rate] : stepper_.optimizer().learning_rates())
+        rates[group] = json_number(static_cast<float>(rate));
+    line["data_hash"] = to_hex(state_.data_hash);
+    if (!ok) {
+        line["skipped"] = true;
+        line["culprit"] = stepper_.find_culprit(step);
+        console.logger().warn("step {} changed nothing: {}", step, line["culprit"].get<std::string>());
+    }
+    line["time"] = {{"step_ms", report.seconds * 1e3},
+                    {"optimizer_ms", report.optimizer_seconds * 1e3},
+                    {"tokens_per_s", static_cast<double>(config_.tokens_per_step()) / report.seconds},
+                    {"gflop_per_s", (stepper_.model_flops() + stepper_.optimizer_flops()) / report.seconds * 1e-9}};
+    line["time"].update(clock());
+    log_->write(line);
+    console.progress({.step = step,
+                      .tokens = state_.tokens,
+                      .loss = reading.loss,
+                      .train_seconds = state_.train_seconds,
+                      .wall_seconds = state_.wall_seconds});
+}
+
+void Trainer::evaluate(Console& console) {
+    Evaluator& evaluator = *stepper_.runner().evaluator();
+    const double start = now(), loss = evaluator.loss(stepper_.runner().parameters().copies());
+    const double seconds = now() - start;
+    state_.eval_seconds += seconds;
+    tick();
+    Json line = {{"kind", "eval"}, {"step", state_.step}};
+    line.update(counters());
+    line["split"] = "validation";
+    line["loss"] = loss;
+    line["eval_tokens"] = evaluator.tokens();
+    line["time"] = {{"eval_s", seconds}};
+    line["time"].update(clock());
+    log_->write(line);
+    console.evaluation(state_.step, "validation", loss);
+}
+
+void Trainer::sample() {
+    const SamplingConfig& rule = config_.sampling;
+    const Random random(config_.seed, "sampling", static_cast<std::uint64_t>(state_.step));
+    const std::vector<std::int32_t> tokens =
+        stepper_.runner().sampler().sample(stepper_.runner().parameters().copies(), prompt_of(rule), rule.tokens,
+                                           {.temperature = rule.temperature, .top_k = rule.top_k}, random);
+    tick();
+    Json line = {{"kind", "sample"}, {"step", state_.step}, {"tokens", tokens}};
+    if (config_.model.vocab == kByteVocab) {
+        line["prompt"] = valid_utf8(rule.prompt);
+        line["text"] = valid_utf8(tokens_to_bytes(tokens));
+    }
+    line["time"] = clock();
+    log_->write(line);
+}
+
+void Trainer::checkpoint(Checkpoints& checkpoints, bool scheduled) {
+    log_->sync();
+    tick();
+    state_.log_offset = log_->offset();
+    const double start = now();
+    checkpoints.save(state_, stepper_.runner().named_weights(), stepper_.named_state());
+    if (scheduled) log_checkpoint(now() - start);
+}
+
+void Trainer::log_checkpoint(double seconds) {
+    log_->write({{"kind", "checkpoint"},
+                 {"step", state_.step},
+                 {"path", "checkpoints/" + checkpoint_name(state_.step)},
+                 {"time", {{"seconds", seconds}}}});
+}
+
+void Trainer::end(std::string_view reason) {
+    tick();
+    Json line = {{"kind", "end"},
+                 {"step", state_.step},
+                 {"reason", reason},
+                 {"time", {{"at", utc()}, {"eval_s", state_.eval_seconds}}}};
+    line["time"].update(clock());
+    log_->write(line);
+    log_->sync();
+}
+
+}  // namespace steepest

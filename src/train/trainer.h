@@ -1,0 +1,53 @@
+#pragma once
+// Trainer: a run. Steps, and around them the log, evaluations, samples, checkpoints, resume, Ctrl-C and bad steps.
+#include "train/console.h"
+#include "train/run_directory.h"
+#include "train/run_log.h"
+#include "train/stepper.h"
+
+#include <string>
+
+namespace steepest {
+
+class Trainer {
+public:
+    // Plans a run; throws InputError for whatever in the config or the data cannot work. Nothing is written or
+    // allocated.
+    Trainer(const RunConfig& config, Communicator& comm);
+
+    Stepper& stepper() { return stepper_; }
+
+    // Trains until the last step, or throws DivergedError, InterruptedError (a checkpoint is there), InputError (resume
+    // with another model, optimizer or data), StorageError. `device_name` goes into the manifest.
+    void run(Device device, const std::string& device_name, RunDirectory& directory, Console& console);
+
+private:
+    void start(const std::string& device_name, RunDirectory& directory, Console& console);
+    // Throws InputError with every key whose change would make the run another one.
+    void check_same_run(const RunDirectory& directory) const;
+    // Goes on from the newest checkpoint; false if there is none.
+    bool resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console);
+    void train_step(std::int64_t step, Console& console);
+    void evaluate(Console& console);
+    void sample();
+    // Scheduled ones are in the log; one on the way out is not, so that a resumed run's log is that of an undisturbed
+    // one.
+    void checkpoint(Checkpoints& checkpoints, bool scheduled);
+    void log_checkpoint(double seconds);
+    void end(std::string_view reason);
+
+    bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
+    bool last() const { return state_.step == config_.total_steps(); }
+    std::string fingerprint() const;
+    Json counters() const;
+    Json clock() const;
+    void tick();
+
+    RunConfig config_;
+    Stepper stepper_;
+    RunState state_;
+    std::unique_ptr<RunLog> log_;
+    double last_tick_ = 0;
+};
+
+}  // namespace steepest
