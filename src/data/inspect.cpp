@@ -60,7 +60,8 @@ std::string letter(std::int32_t token) {
     if (token == kByteEndOfText) return "end of text";
     if (token == '\n') return "'\\n'";
     if (token == '\t') return "'\\t'";
-    return token >= 32 && token < 127 ? std::string("'") + static_cast<char>(token) + "'" : std::string();
+    if (token < 32 || token > 126) return "";
+    return {'\'', static_cast<char>(token), '\''};
 }
 
 }  // namespace
