@@ -106,11 +106,11 @@ std::string InspectReport::describe() const {
     }
     if (!top.empty()) s += "most frequent\n";
     for (const Frequency& f : top) {
-        std::string line = "  " + number(f.token);
-        line.resize(std::max<std::size_t>(line.size(), 8), ' ');
-        line += " " + number(f.count);
-        if (const std::string l = kind == FileKind::text ? letter(f.token) : ""; !l.empty()) line += "  " + l;
-        s += line + "\n";
+        const std::string token = number(f.token);
+        s.append("  ").append(token).append(token.size() < 6 ? 6 - token.size() : 0, ' ');
+        s.append(" ").append(number(f.count));
+        if (kind == FileKind::text && !letter(f.token).empty()) s.append("  ").append(letter(f.token));
+        s.append("\n");
     }
     return s;
 }
