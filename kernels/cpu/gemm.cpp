@@ -41,7 +41,10 @@ private:
 
 // Enough that the last tiles to finish leave few cores idle. Our own kernels give an element the same bits whatever
 // tile it lies in, so the tiles may follow the thread count; oneDNN's may not.
-std::int64_t enough_tiles(const Cpu& cpu, const Kernel* kernel) { return kernel ? 4 * cpu.threads() : 16; }
+std::int64_t enough_tiles(const Cpu& cpu, const Kernel* kernel) {
+    if (!kernel) return 16;
+    return cpu.threads() == 1 || omp_in_parallel() ? 1 : 4 * cpu.threads();
+}
 
 STEEPEST_SIMD void load_row(float* to, const bf16* from, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) to[j] = float(from[j]);

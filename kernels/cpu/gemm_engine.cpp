@@ -25,8 +25,11 @@ const Kernel* avx512_kernel(bool) { return nullptr; }
 
 }  // namespace
 
+// Where there is AVX-512 our own kernels were measured level with oneDNN in f32 (204 against 203 GF/s in tiles on one
+// core, both of 235) and ahead of it in bf16; unlike it they allocate nothing, and their bits do not depend on the
+// tile. oneDNN is well ahead with AVX2. On 64-bit Arm Debian's oneDNN has no fast f32 product.
 const Kernel* choose_kernel(Engine engine, DType a, DType b) {
-    const bool bf16_operands = a == DType::bf16 && b == DType::bf16;
+    const bool f32_operands = a == DType::f32 && b == DType::f32, bf16_operands = a == DType::bf16 && b == DType::bf16;
     switch (engine) {
         case Engine::baseline:
             return &kBaselineF32;
@@ -35,11 +38,14 @@ const Kernel* choose_kernel(Engine engine, DType a, DType b) {
         case Engine::avx512:
             return avx512_kernel(bf16_operands);
         case Engine::onednn:
+            if (f32_operands) return nullptr;
+            break;
         case Engine::automatic:
             break;
     }
-    if (onednn_available() && a == DType::f32 && b == DType::f32) return nullptr;
-    return has_avx512() ? avx512_kernel(bf16_operands) : has_avx2() ? avx2_kernel() : &kBaselineF32;
+    if (has_avx512()) return avx512_kernel(bf16_operands);
+    if (has_avx2()) return f32_operands && onednn_available() ? nullptr : avx2_kernel();
+    return &kBaselineF32;
 }
 
 std::string_view name_of(Engine engine) {

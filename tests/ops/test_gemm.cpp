@@ -5,7 +5,9 @@
 #include "tests/harness.h"
 
 #include <cstring>
+#include <filesystem>
 #include <gtest/gtest.h>
+#include <thread>
 
 namespace steepest {
 namespace {
@@ -109,7 +111,7 @@ void check_layouts(const Cpu& cpu, Case t) {
 class Products : public ::testing::TestWithParam<Engine> {};
 
 TEST_P(Products, MatchesDoubleOverAwkwardSizes) {
-    const Cpu cpu(2, GetParam());
+    const Cpu cpu(1, GetParam());
     const std::int64_t sizes[] = {1, 2, 3, 31, 33, 64, 127, 129};
     // Every pair of sizes meets in each two of the three places.
     for (int i = 0; i < 8; ++i)
@@ -292,6 +294,23 @@ TEST_P(Products, NonFiniteNumbersArrive) {
     gemm(cpu, {.c = c.view(), .a = a.view(), .b = b.view()});
     for (std::int64_t i = 0; i < 20; ++i)
         for (std::int64_t j = 0; j < 90; ++j) EXPECT_EQ(std::isfinite(c.at(i, j)), i != 7 && j != 11) << i << ", " << j;
+}
+
+// A thread that is not OpenMP's own starts with OpenMP's default of one thread a core, which a library would take.
+TEST_P(Products, StartsNoThreadsOfItsOwn) {
+    const auto threads = [] {
+        const std::filesystem::directory_iterator all("/proc/self/task");
+        return std::distance(begin(all), end(all));
+    };
+    const Cpu cpu(1, GetParam());
+    const Stored<float> a(300, 300, 0, "a");
+    Stored<float> c(300, 300, 0, "c", 0);
+    std::thread([&] {
+        omp_set_num_threads(4);
+        const auto before = threads();
+        gemm(cpu, {.c = c.view(), .a = a.view(), .b = a.view()});
+        EXPECT_EQ(threads(), before);
+    }).join();
 }
 
 std::string engine_name(const ::testing::TestParamInfo<Engine>& info) {
