@@ -131,7 +131,7 @@ STEEPEST_SIMD void store(T* to, std::int64_t stride, const float* from, std::int
         T* row = to + r * stride;
         const float* source = from + r * z.padded;
 #pragma omp simd
-        for (std::int64_t d = 0; d < D; ++d) row[d] = T(factor * source[d]);
+        for (std::int64_t d = 0; d < D; ++d) cpu::assign(row[d], factor * source[d]);
     }
 }
 

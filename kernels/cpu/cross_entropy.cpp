@@ -45,7 +45,7 @@ STEEPEST_SIMD double exponentials(float* e, const T* x, float max, std::int64_t 
 template <class T>
 STEEPEST_SIMD void scale_row(T* y, const float* e, float factor, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t v = 0; v < n; ++v) y[v] = T(e[v] * factor);
+    for (std::int64_t v = 0; v < n; ++v) cpu::assign(y[v], e[v] * factor);
 }
 
 template <class T>
@@ -61,7 +61,7 @@ void one_row(const CrossEntropy& op, std::int64_t n) {
 
     T* dlogits = op.dlogits.as<T>() + n * width;
     scale_row(dlogits, e, static_cast<float>(op.scale / sum), op.vocab);
-    dlogits[target] = T(static_cast<float>(op.scale * (e[target] / sum - 1)));
+    cpu::assign(dlogits[target], static_cast<float>(op.scale * (e[target] / sum - 1)));
     std::fill(dlogits + op.vocab, dlogits + width, T(0.0f));
 }
 

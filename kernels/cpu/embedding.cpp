@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_math.h"
 
 #include <algorithm>
 
@@ -22,7 +23,7 @@ STEEPEST_SIMD void forward_rows(const EmbeddingForward& op, std::int64_t begin, 
         const T* wpe = op.wpe.as<T>() + n % T_ * C;
         T* y = op.y.as<T>() + n * C;
 #pragma omp simd
-        for (std::int64_t c = 0; c < C; ++c) y[c] = T(float(wte[c]) + float(wpe[c]));
+        for (std::int64_t c = 0; c < C; ++c) cpu::assign(y[c], float(wte[c]) + float(wpe[c]));
     }
 }
 

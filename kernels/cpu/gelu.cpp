@@ -14,13 +14,13 @@ constexpr std::int64_t kBlock = 8192;
 template <class T>
 STEEPEST_SIMD void forward(T* y, const T* x, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) y[i] = T(cpu::gelu(float(x[i])));
+    for (std::int64_t i = 0; i < n; ++i) cpu::assign(y[i], cpu::gelu(float(x[i])));
 }
 
 template <class T>
 STEEPEST_SIMD void backward(T* dx, const T* dy, const T* x, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) dx[i] = T(float(dy[i]) * cpu::gelu_derivative(float(x[i])));
+    for (std::int64_t i = 0; i < n; ++i) cpu::assign(dx[i], float(dy[i]) * cpu::gelu_derivative(float(x[i])));
 }
 
 template <class F>

@@ -6,6 +6,7 @@
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_math.h"
 
 #include <cmath>
 
@@ -26,7 +27,7 @@ STEEPEST_SIMD void forward_rows(const LayerNormForward& op, std::int64_t begin, 
             const T* residual = op.residual.as<T>() + n * C;
             T* sum = op.sum.as<T>() + n * C;
 #pragma omp simd
-            for (std::int64_t c = 0; c < C; ++c) sum[c] = T(float(x[c]) + float(residual[c]));
+            for (std::int64_t c = 0; c < C; ++c) cpu::assign(sum[c], float(x[c]) + float(residual[c]));
             x = sum;
         }
         float total = 0, square = 0;
@@ -38,10 +39,10 @@ STEEPEST_SIMD void forward_rows(const LayerNormForward& op, std::int64_t begin, 
         const float rstd = 1 / std::sqrt(square / static_cast<float>(C) + op.eps);
         if (bias) {
 #pragma omp simd
-            for (std::int64_t c = 0; c < C; ++c) y[c] = T((float(x[c]) - mean) * rstd * weight[c] + bias[c]);
+            for (std::int64_t c = 0; c < C; ++c) cpu::assign(y[c], (float(x[c]) - mean) * rstd * weight[c] + bias[c]);
         } else {
 #pragma omp simd
-            for (std::int64_t c = 0; c < C; ++c) y[c] = T((float(x[c]) - mean) * rstd * weight[c]);
+            for (std::int64_t c = 0; c < C; ++c) cpu::assign(y[c], (float(x[c]) - mean) * rstd * weight[c]);
         }
         op.mean.as<float>()[n] = mean;
         op.rstd.as<float>()[n] = rstd;
@@ -74,12 +75,12 @@ STEEPEST_SIMD void backward_rows(const LayerNormBackward& op, std::int64_t begin
             const T* residual = op.residual.as<T>() + n * C;
 #pragma omp simd
             for (std::int64_t c = 0; c < C; ++c)
-                dx[c] = T(float(residual[c]) +
-                          rstd * (float(dy[c]) * weight[c] - mean_g - (float(x[c]) - mean) * rstd * mean_gn));
+                cpu::assign(dx[c], float(residual[c]) + rstd * (float(dy[c]) * weight[c] - mean_g -
+                                                                (float(x[c]) - mean) * rstd * mean_gn));
         } else {
 #pragma omp simd
             for (std::int64_t c = 0; c < C; ++c)
-                dx[c] = T(rstd * (float(dy[c]) * weight[c] - mean_g - (float(x[c]) - mean) * rstd * mean_gn));
+                cpu::assign(dx[c], rstd * (float(dy[c]) * weight[c] - mean_g - (float(x[c]) - mean) * rstd * mean_gn));
         }
     }
 }

@@ -32,7 +32,7 @@ STEEPEST_SIMD void keep_and_gelu(const Block& z, T* preactivation, std::int64_t 
         T* kept = preactivation + (z.row + i) * cols + z.col;
 #pragma omp simd
         for (std::int64_t j = 0; j < z.cols; ++j) {
-            kept[j] = T(row[j]);
+            cpu::assign(kept[j], row[j]);
             row[j] = cpu::gelu(float(kept[j]));
         }
     }

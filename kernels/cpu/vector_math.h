@@ -1,12 +1,17 @@
 #pragma once
 // Scalar functions that g++ vectorises when they are inlined into a loop of a STEEPEST_SIMD function: no branches, no
 // table, no call.
+#include "core/bf16.h"
 #include "kernels/cpu/simd.h"
 
 #include <bit>
 #include <cstdint>
 
 namespace steepest::cpu {
+
+// to = x, rounded to its type. For bf16 by its bits, because g++ 12 does not vectorise the copy of a struct.
+STEEPEST_INLINE void assign(float& to, float x) { to = x; }
+STEEPEST_INLINE void assign(bf16& to, float x) { to.bits = bf16(x).bits; }
 
 // e^x to 2 units in the last place. Results below 2^-125 are 0, above the largest float infinity; a NaN stays one.
 // Range reduction in two parts and polynomial: Moshier, Cephes library, expf.c.
