@@ -100,6 +100,13 @@ void convert(T* to, const T* from, std::int64_t n) {
     std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
 }
 
+// to[i] = from[i] on elements [begin, begin + count).
+void convert(const Tensor& to, const ConstTensor& from, std::int64_t begin, std::int64_t count) {
+    dispatch_float(to.dtype, [&]<class To>() {
+        dispatch_float(from.dtype, [&]<class From>() { convert(to.as<To>() + begin, from.as<From>() + begin, count); });
+    });
+}
+
 }  // namespace
 
 void run(Cpu& cpu, const DualEma& op) {
@@ -176,23 +183,21 @@ void run(Cpu& cpu, const WeightUpdate& op) {
     const auto keep = static_cast<float>(1 - learning_rate * value(op.weight_decay));
     cpu::for_each_chunk(cpu, op.weights, [&](const cpu::Chunk& c) {
         float* w = at(op.weights, c);
-        update(w, at(op.directions, c), c.count, keep, static_cast<float>(learning_rate * op.factors[c.tensor]));
-        if (op.copies.empty()) return;
-        const Tensor& copy = op.copies[c.tensor];
-        dispatch_float(copy.dtype, [&]<class T>() { convert(copy.as<T>() + c.begin, w, c.count); });
+        const float* direction = at(op.directions, c);
+        const auto step = static_cast<float>(learning_rate * op.factors[c.tensor]);
+        constexpr std::int64_t kPiece = 4096;  // stays in L1 until it is copied
+        for (std::int64_t i = 0; i < c.count; i += kPiece) {
+            const std::int64_t count = std::min(kPiece, c.count - i);
+            update(w + i, direction + i, count, keep, step);
+            if (!op.copies.empty()) convert(op.copies[c.tensor], op.weights[c.tensor], c.begin + i, count);
+        }
     });
 }
 
 void run(Cpu& cpu, const Copy& op) {
     if (closed(op.gate)) return;
-    cpu::for_each_chunk(cpu, op.to, [&](const cpu::Chunk& c) {
-        const Tensor &to = op.to[c.tensor], &from = op.from[c.tensor];
-        dispatch_float(to.dtype, [&]<class To>() {
-            dispatch_float(from.dtype, [&]<class From>() {
-                convert(to.as<To>() + c.begin, static_cast<const From*>(from.as<From>()) + c.begin, c.count);
-            });
-        });
-    });
+    cpu::for_each_chunk(cpu, op.to,
+                        [&](const cpu::Chunk& c) { convert(op.to[c.tensor], op.from[c.tensor], c.begin, c.count); });
 }
 
 }  // namespace steepest
