@@ -47,7 +47,7 @@ const Kernel kAvx2F32{.name = "avx2",
                       .rows = kRows,
                       .cols = kCols,
                       .compute = DType::f32,
-                      .block = 256,
+                      .block = kMaxBlock,
                       .multiply = multiply_avx2,
                       .pack = kBaselineF32.pack};
 

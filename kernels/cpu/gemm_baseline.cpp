@@ -77,7 +77,7 @@ const Kernel kBaselineF32{.name = "baseline",
                           .rows = kRows,
                           .cols = kCols,
                           .compute = DType::f32,
-                          .block = 256,
+                          .block = kMaxBlock,
                           .multiply = multiply_baseline,
                           .pack = pack_f32};
 

@@ -37,17 +37,17 @@ constexpr std::int64_t panel_units(int width, std::int64_t units) { return width
 struct Kernel {
     std::string_view name;
     int rows, cols;  // of the part of C that is held in registers
-    DType compute;   // bf16: both operands are bf16 and a unit is a pair; f32: operands are converted while they are
-                     // packed
-    int block;       // units along K that are packed and multiplied at a time
+    DType compute;   // bf16: operands are bf16, a unit is a pair; f32: operands are converted while they are packed
+    int block;       // units along K that are packed and multiplied at a time, at most kMaxBlock
     // sums = A panel * B panel over `units` steps of K.
     void (*multiply)(std::int64_t units, const void* a, const void* b, const Update& update);
     // Rows [0, m.rows) of m, all its columns (that is K), into panels of `width`. For B the caller passes B transposed.
     void (*pack)(const ConstMatrix& m, int width, void* packed);
 };
 
-// The largest tile of C that anybody makes, and so the size of every thread's scratch.
-constexpr std::int64_t kMaxTileRows = 512, kMaxTileCols = 384;
+// The largest tile of C that anybody makes and the largest block of a kernel: every thread's scratch is as large as
+// these say, and that is one huge page.
+constexpr std::int64_t kMaxTileRows = 512, kMaxTileCols = 384, kMaxBlock = 256;
 
 // The micro-kernel for operands of these types; nullptr: the product belongs to oneDNN.
 const Kernel* choose_kernel(Engine engine, DType a, DType b);

@@ -8,6 +8,7 @@
 #include "kernels/cpu/gemm_engine.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -15,8 +16,6 @@
 
 namespace steepest::cpu {
 namespace {
-
-constexpr std::int64_t kMaxBlock = 512;  // units along K
 
 // Allocated at a thread's first product, on huge pages because a first touch of a small one costs 10.8 us.
 struct Scratch {
@@ -53,6 +52,7 @@ float* tile_scratch() { return scratch().c(); }
 void multiply(const Kernel& kernel, const Product& p) {
     const std::int64_t pair = kernel.compute == DType::bf16 ? 2 : 1;
     const std::int64_t rows = p.a.rows, cols = p.b.cols, k = p.a.cols, block = kernel.block * pair;
+    assert(kernel.block <= kMaxBlock && rows <= kMaxTileRows && cols <= kMaxTileCols);
     float *packed_a = scratch().a(), *packed_b = scratch().b();
     // K = 0 still scales C, in one empty block.
     for (std::int64_t at = 0; at < std::max<std::int64_t>(k, 1); at += block) {
