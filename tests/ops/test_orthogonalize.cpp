@@ -252,9 +252,9 @@ TEST(Orthogonalize, AClosedGateWritesNothing) {
 
 // One matrix a thread or tiles of one, all at once or in chunks, one thread or three: the same bytes.
 TEST(Orthogonalize, BytesDependOnTheInputAlone) {
-    for (const Shape& shape : {Shape{33, 31}, Shape{96, 200}, Shape{300, 260}, Shape{520, 530}})
+    for (const Shape& shape : {Shape{33, 31}, Shape{96, 200}, Shape{520, 530}})
         for (const Options& base : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
-            const std::size_t count = shape.rows() > 500 ? 2 : 7;
+            const std::size_t count = shape.rows() > 500 ? 2 : 7;  // large ones share their tiles among threads
             std::vector<Dense> in;
             for (std::size_t i = 0; i < count; ++i)
                 in.push_back(random_dense(shape.rows(), shape.cols(), std::to_string(i)));
@@ -270,8 +270,8 @@ TEST(Orthogonalize, BytesDependOnTheInputAlone) {
                     EXPECT_TRUE(same_bytes(got.dual, first.dual)) << text(shape) << " " << b.name << " " << slots;
                 }
             for (std::size_t n = 1; n < count; ++n) {
-                const Result some = orthogonalize(
-                    cpu(), std::vector<Dense>(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n)), two, base);
+                const std::vector<Dense> part(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n));
+                const Result some = orthogonalize(cpu(), part, two, base);
                 for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(some.x[i].data, first.x[i].data);
             }
         }
