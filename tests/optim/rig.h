@@ -12,13 +12,14 @@
 namespace steepest::testing {
 
 inline OptimizerConfig optimizer_from(const std::string& json) {
-    return read_config<OptimizerConfig>(parse_json(json, "test").json, "test");
+    return read_config<OptimizerConfig>(parse_json(json, "test"), "test");
 }
 
 // One group of everything, at a constant learning rate: `rest` holds the estimator and whatever else is not default.
 inline OptimizerConfig one_group(double learning_rate, const std::string& rest) {
-    return optimizer_from(R"({"schedule": {"type": "constant"}, "groups": {"all": {"match": "rest", "learning_rate": )" +
-                          std::to_string(learning_rate) + ", " + rest + "}}}");
+    return optimizer_from(
+        R"({"schedule": {"type": "constant"}, "groups": {"all": {"match": "rest", "learning_rate": )" +
+        std::to_string(learning_rate) + ", " + rest + "}}}");
 }
 
 inline ParamSpec matrix(const std::string& name, std::int64_t rows, std::int64_t cols, int row_blocks = 1) {
@@ -48,7 +49,8 @@ public:
         fill_zero(device, memory_.data(), memory_.bytes());
         if (state_.bytes()) fill_zero(device, state_.data(), state_.bytes());
         // Scratch may hold anything.
-        for (std::int64_t i = 0; i < scratch_.bytes(); ++i) static_cast<std::byte*>(scratch_.data())[i] = std::byte{0xFF};
+        for (std::int64_t i = 0; i < scratch_.bytes(); ++i)
+            static_cast<std::byte*>(scratch_.data())[i] = std::byte{0xFF};
 
         StepGradients gradients{.scale = scale_, .previous = {}, .previous_scale = previous_scale_, .ok = ok_};
         for (std::size_t i = 0; i < specs_.size(); ++i) {
