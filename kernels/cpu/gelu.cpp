@@ -9,18 +9,36 @@
 namespace steepest {
 namespace {
 
-constexpr std::int64_t kBlock = 8192;
+constexpr std::int64_t kBlock = 8192;  // elements a task
+constexpr std::int64_t kStrip = 512;   // elements between conversions, in the first-level cache
 
+// Conversions have loops of their own: in one loop with bf16 g++ 12 computes in vectors of half the width.
 template <class T>
-STEEPEST_SIMD void forward(T* y, const T* x, std::int64_t n) {
+STEEPEST_SIMD void forward(T* y, const T* x, std::int64_t count) {
+    for (std::int64_t at = 0; at < count; at += kStrip, x += kStrip, y += kStrip) {
+        const std::int64_t n = std::min(kStrip, count - at);
+        float value[kStrip];
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) cpu::assign(y[i], cpu::gelu(float(x[i])));
+        for (std::int64_t i = 0; i < n; ++i) value[i] = float(x[i]);
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) value[i] = cpu::gelu(value[i]);
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) cpu::assign(y[i], value[i]);
+    }
 }
 
 template <class T>
-STEEPEST_SIMD void backward(T* dx, const T* dy, const T* x, std::int64_t n) {
+STEEPEST_SIMD void backward(T* dx, const T* dy, const T* x, std::int64_t count) {
+    for (std::int64_t at = 0; at < count; at += kStrip, x += kStrip, dx += kStrip, dy += kStrip) {
+        const std::int64_t n = std::min(kStrip, count - at);
+        float value[kStrip];
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) cpu::assign(dx[i], float(dy[i]) * cpu::gelu_derivative(float(x[i])));
+        for (std::int64_t i = 0; i < n; ++i) value[i] = float(x[i]);
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) value[i] = cpu::gelu_derivative(value[i]);
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) cpu::assign(dx[i], float(dy[i]) * value[i]);
+    }
 }
 
 template <class F>

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 namespace steepest::cpu {
 
@@ -13,12 +14,11 @@ namespace steepest::cpu {
 STEEPEST_INLINE void assign(float& to, float x) { to = x; }
 STEEPEST_INLINE void assign(bf16& to, float x) { to.bits = bf16(x).bits; }
 
-// e^x to 2 units in the last place. Results below 2^-125 are 0, above the largest float infinity; a NaN stays one.
-// Range reduction in two parts and polynomial: Moshier, Cephes library, expf.c.
+// e^x to 2 units in the last place; below -87.3 zero, above 88.3 infinity; a NaN stays one.
+// Range reduction in two parts and polynomial: Moshier, Cephes library, expf.c. The ends are chosen last: g++ turns a
+// clamp of the argument into several masks.
 STEEPEST_INLINE float fast_exp(float x) {
     constexpr float kRound = 0x1.8p23f;  // adding it leaves an integer in the low bits of the mantissa
-    x = x < -87.3f ? -87.3f : x;
-    x = x > 89.0f ? 89.0f : x;
     const float shifted = x * 1.44269504088896341f + kRound;
     const float n = shifted - kRound;
     const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
@@ -29,10 +29,9 @@ STEEPEST_INLINE float fast_exp(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     const float e = p * r * r + r + 1;
-    // 2^(n-1), then times 2, because 2^128 has no bits of its own. At n = -126 the first factor is 0.
-    const std::uint32_t half_scale =
-        (std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(kRound) + 126u) << 23;
-    return e * std::bit_cast<float>(half_scale) * 2;
+    // 2^n: the shift drops all of kRound's own bits.
+    const float scale = std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) << 23) + (127u << 23));
+    return x < -87.3f ? 0 : x > 88.3f ? std::numeric_limits<float>::infinity() : e * scale;
 }
 
 // sqrt(2/pi) and the cubic coefficient of the tanh form (ops/gelu.h).
@@ -45,17 +44,16 @@ STEEPEST_INLINE float gelu(float x) {
     return x / (1 + fast_exp(-2 * u));
 }
 
-// gelu'(x) = s + 2 x s (1 - s) u', s = sigmoid(2u). Past |x| = 10 it is 0 or 1 to the last bit, and there x^2 times 0
-// must not become NaN.
+// gelu'(x) = s + 2 x s (1 - s) u', s = sigmoid(2u). Past |x| = 10 it is 0 or 1 to the last bit, and infinity times 0
+// must not show.
 STEEPEST_INLINE float gelu_derivative(float x) {
-    x = x < -10.0f ? -10.0f : x;
-    x = x > 10.0f ? 10.0f : x;
     const float square = x * x;
     const float u = kGeluScale * x * (1 + kGeluCubic * square);
     const float slope = kGeluScale * (1 + 3 * kGeluCubic * square);
     const float e = fast_exp(-2 * u);
     const float s = 1 / (1 + e);
-    return s + 2 * x * s * (e * s) * slope;
+    const float derivative = s + 2 * x * s * (e * s) * slope;
+    return x > 10 ? 1 : x < -10 ? 0 : derivative;
 }
 
 }  // namespace steepest::cpu
