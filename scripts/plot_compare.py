@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+"""Draws the validation curves of `steepest compare --csv` as a picture.
+
+    scripts/plot_compare.py curves.csv curves.png [--by tokens] [--train]
+
+The picture's format is its ending: .png, .svg or .pdf. Needs Debian's python3-matplotlib.
+Exit codes: 3 matplotlib is missing, 6 the picture cannot be written.
+"""
+
+import argparse
+import csv
+import math
+import os
+import pathlib
+import sys
+
+try:
+    import matplotlib
+except ImportError:
+    print("matplotlib is missing: install Debian's python3-matplotlib", file=sys.stderr)
+    sys.exit(3)
+
+matplotlib.use("Agg")
+from matplotlib import pyplot, ticker  # noqa: E402  (the backend is chosen before)
+
+LABELS = {
+    "step": "step",
+    "tokens": "training tokens",
+    "gradients": "gradient evaluations",
+    "seconds": "training time without evaluation (s)",
+    "flops": "floating-point operations",
+}
+# Okabe and Ito's colours without the yellow, which is too light for a line: told apart by colour-blind readers.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+STYLES = ["-", "--", ":"]  # after every colour was used once
+MOST_MARKERS = 25
+MOST_LEGEND_ROWS = 24
+WARM_UP = 0.1  # of the axis: higher losses there do not set the limits
+WORTH_SHOWING = 1.5  # times the limits' range: then nothing is cut off
+MARGIN = 0.04
+
+
+class Run:
+    def __init__(self, name, optimizer):
+        self.name, self.optimizer = name, optimizer
+        self.curves = {"train": ([], []), "eval": ([], [])}
+
+    def finite(self, kind):
+        return [(x, y) for x, y in zip(*self.curves[kind]) if math.isfinite(x) and math.isfinite(y)]
+
+    def final(self):
+        """What the legend is sorted by: the last evaluation, where it was finite."""
+        ys = self.curves["eval"][1]
+        return ys[-1] if ys and math.isfinite(ys[-1]) else math.inf
+
+
+def read_runs(path, by):
+    runs = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            run = runs.setdefault(row["run"], Run(row["run"], row["optimizer"]))
+            xs, ys = run.curves[row["kind"]]
+            xs.append(float(row[by]))
+            ys.append(float(row["loss"]))
+    return list(runs.values())
+
+
+def loss_limits(curves):
+    """Limits that the first, huge losses do not set. As src/report/limits.h."""
+    points = [point for curve in curves for point in curve]
+    if not points:
+        return None
+    first, last = min(x for x, _ in points), max(x for x, _ in points)
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    late = [y for x, y in points if x >= first + WARM_UP * (last - first)]
+    if late and max(late) > min(late) and high - low >= WORTH_SHOWING * (max(late) - min(late)):
+        high = max(late)
+    margin = MARGIN * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def smoothed(points):
+    """Running mean over a fiftieth of the curve, centred; at the ends over what there is of it."""
+    half = max(1, len(points) // 100)
+    sums = [0.0]
+    for _, y in points:
+        sums.append(sums[-1] + y)
+    means = []
+    for i in range(len(points)):
+        begin, end = max(0, i - half), min(len(points), i + half + 1)
+        means.append((sums[end] - sums[begin]) / (end - begin))
+    return [x for x, _ in points], means
+
+
+def spread(wanted, gap, low, high):
+    """Heights at least `gap` apart, near the wanted ones (ascending), within the limits where there is room."""
+    groups = []  # [sum of (wanted - offset within the group), heights]
+    for want in wanted:
+        groups.append([want, 1])
+        while len(groups) > 1:
+            (s0, n0), (s1, n1) = groups[-2:]
+            if s0 / n0 + n0 * gap <= s1 / n1:
+                break
+            groups[-2:] = [[s0 + s1 - n1 * n0 * gap, n0 + n1]]
+    heights = []
+    for s, n in groups:
+        start = min(max(s / n, low), max(low, high - (n - 1) * gap))
+        heights += [start + i * gap for i in range(n)]
+    for i in range(1, len(heights)):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    return heights
+
+
+def label_ends(axes, runs, limits, looks):
+    """Each run's name and final loss beside the end of its curve; those that would overlap are moved apart."""
+    ends = sorted((run.finite("eval")[-1][1], run.name) for run in runs if run.finite("eval"))
+    low, high = limits
+    gap = 0.052 * (high - low)
+    xs = {run.name: run.finite("eval")[-1][0] for run in runs if run.finite("eval")}
+    heights = spread([min(max(y, low), high) for y, _ in ends], gap, low, high)
+    left, right = axes.get_xlim()
+    for (y, name), height in zip(ends, heights):
+        colour = looks[name]["color"]
+        axes.annotate(
+            f"{name}  {y:.4f}", xy=(xs[name], y), xytext=(right + 0.035 * (right - left), height),
+            color=colour, va="center", fontsize=9, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "alpha": 0.7, "shrinkA": 2, "shrinkB": 4,
+                        "linestyle": "-" if xs[name] > left + 0.9 * (right - left) else (0, (1, 3))})
+
+
+def short_number(value, _=None):
+    for size, letter in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if size == 1e4 else size):g}{letter}"
+    return f"{value:g}"
+
+
+def draw(runs, by, train, title):
+    matplotlib.rcParams.update({
+        "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
+        "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "steepest"})
+    figure, axes = pyplot.subplots(figsize=(8, 4.6), dpi=150, layout="constrained")
+    looks = {}
+    for i, run in enumerate(runs):
+        looks[run.name] = {
+            "color": COLOURS[i % len(COLOURS)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": STYLES[i // len(COLOURS) % len(STYLES)],
+        }
+    ranked = sorted(runs, key=lambda run: (run.final(), run.name))
+    for rank, run in enumerate(ranked):
+        look, points = looks[run.name], run.finite("eval")
+        if train and run.finite("train"):
+            axes.plot(*smoothed(run.finite("train")), color=look["color"], linewidth=0.8, alpha=0.35, zorder=2)
+        if points:
+            axes.plot(*zip(*points), **look, linewidth=1.8, markersize=4.5, markeredgecolor="white",
+                      markeredgewidth=0.6, zorder=3 + len(ranked) - rank, label=f"{run.name}  {points[-1][1]:.4f}",
+                      markevery=-(-len(points) // MOST_MARKERS))
+    limits = loss_limits([run.finite("eval") for run in runs])
+    if limits:
+        axes.set_ylim(*limits)
+    axes.margins(x=0.02)
+    axes.grid(True, color="#d9d9d9", linewidth=0.6, zorder=0)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(LABELS[by])
+    axes.set_ylabel("validation (thick) and training loss (nats per token)" if train else "validation loss (nats per token)")
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(short_number))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
+    if title:
+        axes.set_title(title, fontsize=11, loc="left")
+    return figure, axes, limits, looks
+
+
+def save(figure, path):
+    """Whole or not at all: written under another name and renamed."""
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # No dates in the file: the same curves give the same bytes.
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+    try:
+        figure.savefig(temporary, dpi=150, metadata=metadata)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("csv", help="what `steepest compare --csv` wrote")
+    parser.add_argument("picture", help="file to draw, .png, .svg or .pdf")
+    parser.add_argument("--by", choices=LABELS, default="step", help="horizontal axis (default: step)")
+    parser.add_argument("--train", action="store_true", help="also the training loss, smoothed, as a thin line")
+    parser.add_argument("--title", default="", help="above the picture")
+    options = parser.parse_args()
+    runs = read_runs(options.csv, options.by)
+    figure, axes, limits, looks = draw(runs, options.by, options.train, options.title)
+    if limits and len(runs) <= len(COLOURS):
+        label_ends(axes, runs, limits, looks)
+    elif limits:
+        columns = -(-len(runs) // MOST_LEGEND_ROWS)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8, ncols=columns)
+    try:
+        save(figure, options.picture)
+    except OSError as error:
+        print(f"{options.picture}: cannot write: {error.strerror}", file=sys.stderr)
+        sys.exit(6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+// `steepest compare RUN...`: the table of runs, and their curves as CSV, as pictures and in the terminal.
+#include "report/compare.h"
+
+#include "cli/command.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/suggest.h"
+#include "report/csv.h"
+#include "report/picture.h"
+#include "report/text_plot.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace steepest::cli {
+
+namespace {
+
+constexpr std::size_t kMostDifferences = 24;
+
+struct Options {
+    std::vector<std::string> runs, pictures;
+    std::string baseline, by = "step", csv;
+    std::vector<double> targets;
+    bool plot = false, train = false, all_differences = false;
+};
+
+std::size_t baseline_of(const std::vector<report::RunRecord>& runs, const std::string& name) {
+    if (name.empty()) return 0;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        if (runs[i].name == name) return i;
+        names.push_back(runs[i].name);
+    }
+    throw InputError("--baseline: " + not_one_of(name, names));
+}
+
+bool utf8_terminal() {
+    for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* locale = std::getenv(variable);
+        if (!locale || !*locale) continue;
+        const std::string name(locale);
+        return name.find("UTF-8") != std::string::npos || name.find("utf8") != std::string::npos;
+    }
+    return false;
+}
+
+std::string plot(const std::vector<report::RunRecord>& runs, report::Axis axis) {
+    report::TextPlotStyle style;
+    const bool terminal = ::isatty(STDOUT_FILENO);
+    winsize size{};
+    if (terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        style.width = std::clamp<int>(size.ws_col, 60, 120);
+    const char* no_colour = std::getenv("NO_COLOR");
+    style.colour = terminal && !(no_colour && *no_colour);
+    // Without colours, dots of different runs look the same and letters do not.
+    style.braille = style.colour && utf8_terminal();
+    style.y_label = "validation loss (nats/token)", style.x_label = report::label_of(axis);
+
+    std::vector<report::TextSeries> series;
+    for (const report::RunRecord& run : runs) {
+        report::TextSeries s{run.name, {{}, run.eval.loss}};
+        for (std::size_t i = 0; i < run.eval.size(); ++i) s.line.x.push_back(report::value(run.eval, axis, i));
+        series.push_back(std::move(s));
+    }
+    return report::text_plot(series, style);
+}
+
+void compare(const Options& options) {
+    const report::Axis axis = report::parse_axis(options.by);
+    for (const std::string& path : options.pictures) report::check_picture_name(path);
+    const std::vector<report::RunRecord> runs = report::read_runs(options.runs);
+    const std::size_t baseline = baseline_of(runs, options.baseline);
+
+    std::string text = report::comparison_table(runs, baseline, axis);
+    if (!options.targets.empty()) text += "\n" + report::target_table(runs, options.targets);
+    const std::string differences =
+        report::config_differences(runs, options.all_differences ? std::size_t(-1) : kMostDifferences);
+    if (!differences.empty()) text += "\nwhat differs\n" + differences;
+    if (options.plot || ::isatty(STDOUT_FILENO)) text += "\n" + plot(runs, axis);
+    std::fputs(text.c_str(), stdout);
+    // A missing Python must not cost the table that is already made.
+    std::fflush(stdout);
+
+    if (options.csv.empty() && options.pictures.empty()) return;
+    const std::string csv = report::curves_csv(runs);
+    if (!options.csv.empty()) write_file(options.csv, csv);
+    for (const std::string& path : options.pictures)
+        report::draw_picture(csv, path, {.axis = axis, .train = options.train});
+}
+
+}  // namespace
+
+Action add_compare(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    app.add_option("RUN", options->runs, "run directories or log.jsonl files")->required();
+    app.add_option("--baseline", options->baseline, "name of the run the others are measured against; the first one");
+    app.add_option("--target", options->targets, "also the cost to this validation loss, in nats a token; repeatable")
+        ->type_name("LOSS")
+        ->allow_extra_args(false);
+    app.add_option("--by", options->by, "horizontal axis: step, tokens, gradients, seconds or flops")
+        ->capture_default_str();
+    app.add_option("--csv", options->csv, "write all curves to this file, one row a step or evaluation")
+        ->type_name("FILE");
+    app.add_option("--png,--svg,--pdf", options->pictures,
+                   "draw the curves, in the format of the file's ending; repeatable")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    app.add_flag("--train", options->train, "pictures also show the training loss, smoothed");
+    app.add_flag("--plot", options->plot, "plot in plain text also where the output is not a terminal");
+    app.add_flag("--all-differences", options->all_differences, "list every config key that differs, however many");
+    return [options] { compare(*options); };
+}
+
+}  // namespace steepest::cli

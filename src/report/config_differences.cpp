@@ -1,0 +1,123 @@
+// Which keys of the resolved configs differ between runs.
+#include "report/compare.h"
+#include "report/table.h"
+
+#include <algorithm>
+#include <map>
+#include <ranges>
+#include <set>
+
+namespace steepest::report {
+
+namespace {
+
+constexpr std::size_t kMostColumns = 6;
+constexpr int kMostWidth = 24;
+constexpr const char* kAbsent = "-";
+
+// What a run is called, where it lies and what a preset says about itself: no part of what was computed.
+bool is_label(std::string_view pointer) {
+    constexpr std::string_view kLabels[] = {"name", "description", "paper",     "evidence",
+                                            "run",  "runs",        "directory", "output"};
+    return std::ranges::find(kLabels, pointer.substr(pointer.rfind('/') + 1)) != std::end(kLabels);
+}
+
+// "/optimizer/groups/matrices" -> "optimizer.groups.matrices", as --set takes it.
+std::string dotted(std::string_view pointer) {
+    std::string key(pointer.substr(pointer.empty() ? 0 : 1));
+    std::ranges::replace(key, '/', '.');
+    return key;
+}
+
+// Strings without their quotes.
+std::string plain(const std::string& json) {
+    const bool quoted = json.size() >= 2 && json.front() == '"';
+    return clip(quoted ? std::string_view(json).substr(1, json.size() - 2) : json, kMostWidth);
+}
+
+struct Difference {
+    std::string key;
+    std::vector<std::string> values;  // one a run
+};
+
+std::vector<Difference> differences(const std::vector<const RunRecord*>& runs) {
+    std::vector<std::map<std::string, std::string>> configs;
+    std::vector<std::string> order;
+    std::set<std::string> known;
+    for (const RunRecord* run : runs) {
+        configs.emplace_back(run->config.begin(), run->config.end());
+        for (const auto& [pointer, value] : run->config)
+            if (!is_label(pointer) && known.insert(pointer).second) order.push_back(pointer);
+    }
+    // Keys of later runs come after the first one's; bring those of one place together, places in order of appearance.
+    std::map<std::string, std::size_t> places;
+    const auto place = [&](const std::string& pointer) {
+        return places.try_emplace(pointer.substr(0, pointer.rfind('/')), places.size()).first->second;
+    };
+    for (const std::string& pointer : order) place(pointer);
+    std::ranges::stable_sort(order, {}, place);
+
+    std::vector<Difference> found;
+    for (const std::string& pointer : order) {
+        Difference difference{dotted(pointer), {}};
+        for (const auto& config : configs) {
+            const auto value = config.find(pointer);
+            difference.values.push_back(value == config.end() ? kAbsent : plain(value->second));
+        }
+        const auto same = [&](const auto& config) {
+            const auto first = configs.front().find(pointer), value = config.find(pointer);
+            return first == configs.front().end() ? value == config.end()
+                                                  : value != config.end() && value->second == first->second;
+        };
+        if (!std::ranges::all_of(configs, same)) found.push_back(std::move(difference));
+    }
+    return found;
+}
+
+// "0.02 (3 runs), 0.01 (1 run)", in order of appearance.
+std::string counted(const std::vector<std::string>& values) {
+    std::vector<std::pair<std::string, int>> counts;
+    for (const std::string& value : values) {
+        const auto known = std::ranges::find(counts, value, &std::pair<std::string, int>::first);
+        if (known == counts.end())
+            counts.emplace_back(value, 1);
+        else
+            ++known->second;
+    }
+    std::string text;
+    for (const auto& [value, count] : counts)
+        text += (text.empty() ? "" : ", ") + value + " (" + std::to_string(count) + (count == 1 ? " run)" : " runs)");
+    return clip(text, 4 * kMostWidth);
+}
+
+}  // namespace
+
+std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows) {
+    std::vector<const RunRecord*> configured;
+    for (const RunRecord& run : runs)
+        if (!run.config.empty()) configured.push_back(&run);
+    if (configured.size() < 2) return {};
+    const std::vector<Difference> found = differences(configured);
+    if (found.empty()) return {};
+
+    const bool one_column_a_run = configured.size() <= kMostColumns;
+    std::vector<Column> columns = {{.header = "config key", .align = Align::left}};
+    if (one_column_a_run)
+        for (const RunRecord* run : configured) columns.push_back({.header = run->name, .align = Align::left});
+    else
+        columns.push_back({.header = "values", .align = Align::left});
+    Table table(std::move(columns));
+    for (const Difference& difference : found | std::views::take(most_rows)) {
+        std::vector<std::string> row = {difference.key};
+        if (one_column_a_run)
+            row.insert(row.end(), difference.values.begin(), difference.values.end());
+        else
+            row.push_back(counted(difference.values));
+        table.add(std::move(row));
+    }
+    std::string text = table.text();
+    if (found.size() > most_rows) text += "... and " + std::to_string(found.size() - most_rows) + " more\n";
+    return text;
+}
+
+}  // namespace steepest::report

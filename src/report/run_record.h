@@ -1,0 +1,60 @@
+#pragma once
+// A run read back from its directory: its curves as columns, what it was, and how it ended.
+#include "report/log_line.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace steepest::report {
+
+// Columns of one length, rows in order of step, each step once.
+struct Curve {
+    std::vector<std::int64_t> step, tokens, gradients;  // totals; gradients counts evaluations of the full batch
+    std::vector<double> flops;                          // total, the optimizer's included
+    std::vector<double> seconds;                        // training time, evaluation excluded; NaN where not logged
+    std::vector<double> wall;                           // seconds since the start; NaN where not logged
+    std::vector<double> loss;                           // nats a token; NaN where it was not finite
+
+    std::size_t size() const { return step.size(); }
+    bool empty() const { return step.empty(); }
+    // Replaces the last row where it has the same step.
+    void add(const LogLine& line);
+};
+
+// A log cannot tell a live run from a killed one: both merely have no end.
+enum class RunStatus { unfinished, done, diverged, interrupted };
+
+struct RunRecord {
+    std::string name;      // of the run's folder; for a lone log file, its stem
+    std::string log_path;  // for error texts
+    LogLine::Start start;
+    Curve train;
+    Curve eval;  // of the validation split
+    // One a train line, in milliseconds; the optimizer's part is within the step.
+    std::vector<double> step_ms, optimizer_ms;
+    RunStatus status = RunStatus::unfinished;
+    std::int64_t last_step = 0;
+    std::int64_t skipped_steps = 0;
+    int resumes = 0;
+    bool partial_last_line = false;  // dropped: the run is writing it, or died doing so
+    // The resolved config, flattened in its order: JSON pointer -> value as JSON. Empty where there is no config.json.
+    std::vector<std::pair<std::string, std::string>> config;
+
+    std::string optimizer() const { return start.optimizer.empty() ? "-" : start.optimizer; }
+    // All NaN where the log does not say.
+    double final_loss() const;       // of the last evaluation, not finite if that was not
+    double best_loss() const;        // least finite one
+    double step_ms_median() const;   // over all logged steps
+    double optimizer_share() const;  // optimizer time of all steps over time of all steps, in [0, 1]
+};
+
+// `path` is a run directory or a log file. Throws InputError that names the file, and the line where there is one, for
+// what is missing, empty, broken before its last line, or no run log.
+RunRecord read_run(const std::string& path);
+
+// Several at once. A run named twice is read once; runs of one name in different places are named by their paths.
+std::vector<RunRecord> read_runs(const std::vector<std::string>& paths);
+
+}  // namespace steepest::report
