@@ -44,12 +44,13 @@ struct GroupConfig {
 };
 
 struct OptimizerConfig {
-    std::string description, paper, evidence;
+    std::string name, description, paper, evidence;
     double lr_scale = 1;
     ScheduleConfig schedule;
     std::map<std::string, GroupConfig> groups;
 
     void fields(auto& f) {
+        f("name", name, "the preset's own name, for logs and tables");
         f("description", description, "one line for lists of presets");
         f("paper", paper, "where the rule is from: an arXiv id or an address");
         f("evidence", evidence, "where the numbers below are from");
@@ -60,10 +61,10 @@ struct OptimizerConfig {
     void check(auto&& error) const {
         if (groups.empty()) error("/groups", std::string("empty; expected at least one group"));
         const std::string* rest = nullptr;
-        for (const auto& [name, group] : groups) {
+        for (const auto& [key, group] : groups) {
             if (!group.match.is_rest()) continue;
-            if (rest) error("/groups/" + name + "/match", "group \"" + *rest + "\" takes the rest already");
-            rest = &name;
+            if (rest) error("/groups/" + key + "/match", "group \"" + *rest + "\" takes the rest already");
+            rest = &key;
         }
     }
 };
