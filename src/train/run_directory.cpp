@@ -45,9 +45,10 @@ void check_name(const std::string& name) {
 
 // Nothing to lose in it: a run that was stopped before it wrote its config leaves a folder like this.
 bool nearly_empty(const std::string& path) {
-    for (const auto& entry : fs::directory_iterator(path))
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(path, error))
         if (entry.path().filename() != kLock) return false;
-    return true;
+    return !error;
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& what, const std::error_code& error) {
