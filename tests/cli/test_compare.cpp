@@ -57,9 +57,9 @@ TEST_F(CompareCommand, TheBaselineIsTheFirstRunOrTheOneNamed) {
     EXPECT_NE(compare({path("b"), path("a")}).find("of b, 2.0000"), std::string::npos);
     EXPECT_NE(compare({path("a"), path("b"), "--baseline", "b"}).find("of b, 2.0000"), std::string::npos);
     EXPECT_EQ(report::message_of<InputError>([&] {
-                  compare({path("a"), path("b"), "--baseline", "c"});
+                  compare({path("a"), path("b"), "--baseline", "other"});
               }),
-              "--baseline: \"c\" is not one of: a, b");
+              "--baseline: \"other\" is not one of: a, b");
 }
 
 TEST_F(CompareCommand, NothingIsWrittenOnBadInput) {
