@@ -17,9 +17,9 @@ struct ConsoleOptions {
     bool quiet = false;  // warnings and errors alone; train.log is not affected
     // Found out where not given: whether the descriptor is a terminal, its columns at each redraw, and colours (a
     // terminal, no NO_COLOR in the environment, TERM other than "dumb").
-    std::optional<bool> terminal, colors;
-    std::optional<int> width;
-    std::function<double()> clock;  // monotonic seconds
+    std::optional<bool> terminal = {}, colors = {};
+    std::optional<int> width = {};
+    std::function<double()> clock = {};  // monotonic seconds
 };
 
 // Where training stands; totals since step 0.

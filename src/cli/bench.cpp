@@ -1,0 +1,200 @@
+// `steepest bench step|ops CONFIG`: what a training step costs here, on random tokens of the config's shape.
+#include "cli/backend.h"
+#include "cli/run_arguments.h"
+#include "core/config_writer.h"
+#include "core/error.h"
+#include "data/token_shard.h"
+#include "ops/matmul.h"
+#include "report/table.h"
+#include "train/stepper.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace steepest::cli {
+
+namespace {
+
+struct Options {
+    ConfigArguments config;
+    int steps = 10, warmup = 2;
+    bool json = false;
+};
+
+// A shard of random tokens, gone with this object: a benchmark must not depend on what data there is.
+class RandomShard {
+public:
+    RandomShard(const RunConfig& config, int steps) {
+        std::string pattern = (std::filesystem::temp_directory_path() / "steepest-bench-XXXXXX").string();
+        if (!mkdtemp(pattern.data()))
+            throw StorageError("cannot make a folder in " + std::filesystem::temp_directory_path().string());
+        folder_ = pattern;
+        const Random random(1, "bench/tokens");
+        std::vector<std::int32_t> tokens(config.tokens_per_step() * (steps + 2) + config.model.context + 1);
+        for (std::size_t i = 0; i < tokens.size(); ++i)
+            tokens[i] = static_cast<std::int32_t>(random.below(config.model.vocab, i));
+        write_token_shard(path(), tokens, config.model.vocab);
+    }
+    ~RandomShard() {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder_, ignored);
+    }
+    std::string path() const { return folder_ + "/random.bin"; }
+
+private:
+    std::string folder_;
+};
+
+double median(std::vector<double> values) {
+    std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+    return values[values.size() / 2];
+}
+
+// The rate of a product that fits the caches and the tiles, in the config's precision: what the step is measured
+// against.
+double peak_flops(Device device, DType dtype) {
+    constexpr std::int64_t kSize = 1536;
+    Buffer memory(device, 3 * kSize * kSize * 4);
+    fill_zero(device, memory.data(), memory.bytes());
+    auto* at = static_cast<std::byte*>(memory.data());
+    const auto matrix = [&](DType t) {
+        const Tensor m(at, t, {kSize, kSize});
+        at += kSize * kSize * 4;
+        return m;
+    };
+    const LinearForward op{.y = matrix(dtype), .x = matrix(dtype), .weight = matrix(dtype)};
+    double best = 0;
+    for (int i = 0; i < 20; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        run(device, op);
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+        best = std::max(best, static_cast<double>(op.flops()) / seconds.count());
+    }
+    return best;
+}
+
+struct Measured {
+    std::vector<double> seconds, optimizer_seconds;
+    double model_flops, optimizer_flops, peak, resident_mib;
+    OpProfile profile;
+};
+
+Measured measure(RunConfig config, const Options& options, bool profile) {
+    const RandomShard shard(config, options.steps + options.warmup);
+    config.data = {.train = {shard.path()}, .validation = {}, .validation_fraction = 0};
+    config.evaluation.every = 0;
+    const std::unique_ptr<Communicator> comm = make_single();
+    Stepper stepper(config, *comm);
+    Backend backend(config);
+    stepper.allocate(backend.device());
+    stepper.runner().parameters().initialize(config.init_seed());
+
+    Measured m{.model_flops = stepper.model_flops(), .optimizer_flops = stepper.optimizer_flops()};
+    TokenStreamHash hash;
+    for (int step = 1; step <= options.warmup + options.steps; ++step) {
+        if (profile && step == options.warmup + 1) hooks(backend.device()).profile = &m.profile;
+        const StepReport report = stepper.step(step, hash);
+        if (step <= options.warmup) continue;
+        m.seconds.push_back(report.seconds), m.optimizer_seconds.push_back(report.optimizer_seconds);
+    }
+    hooks(backend.device()).profile = nullptr;
+    m.peak = peak_flops(backend.device(), config.precision.dtype());
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    m.resident_mib = static_cast<double>(usage.ru_maxrss) / 1024;
+    std::fprintf(stderr, "%s\n", backend.describe().c_str());
+    return m;
+}
+
+void bench_step(const Options& options) {
+    const RunConfig config = options.config.load();
+    const Measured m = measure(config, options, false);
+    const double seconds = median(m.seconds), optimizer = median(m.optimizer_seconds);
+    const double best = *std::min_element(m.seconds.begin(), m.seconds.end());
+    const double tokens = static_cast<double>(config.tokens_per_step());
+    if (options.json) {
+        const Json line = {{"step_ms", seconds * 1e3},
+                           {"best_step_ms", best * 1e3},
+                           {"optimizer_ms", optimizer * 1e3},
+                           {"tokens_per_s", tokens / seconds},
+                           {"gflop_per_s", (m.model_flops + m.optimizer_flops) / seconds * 1e-9},
+                           {"measured_peak_gflop_per_s", m.peak * 1e-9},
+                           {"resident_mib", m.resident_mib}};
+        std::printf("%s\n", line.dump().c_str());
+        return;
+    }
+    report::Table table({{"a step of", "tokens"},
+                         {"median", "ms"},
+                         {"best", "ms"},
+                         {"optimizer", "ms"},
+                         {"optimizer", "%"},
+                         {"tokens", "1/s"},
+                         {"rate", "GFLOP/s"},
+                         {"of GEMM peak", "%"},
+                         {"peak memory", "MiB"}});
+    table.add({report::grouped(tokens), report::fixed(seconds * 1e3, 1), report::fixed(best * 1e3, 1),
+               report::fixed(optimizer * 1e3, 1), report::fixed(100 * optimizer / seconds, 1),
+               report::grouped(tokens / seconds),
+               report::fixed((m.model_flops + m.optimizer_flops) / seconds * 1e-9, 1),
+               report::fixed(100 * (m.model_flops + m.optimizer_flops) / seconds / m.peak, 1),
+               report::fixed(m.resident_mib, 0)});
+    std::printf("%s", table.text().c_str());
+}
+
+void bench_ops(const Options& options) {
+    const Measured m = measure(options.config.load(), options, true);
+    double step = 0;
+    for (const double s : m.seconds) step += s;
+    std::vector<std::pair<std::string, OpProfile::Entry>> entries(m.profile.entries.begin(), m.profile.entries.end());
+    std::sort(entries.begin(), entries.end(),
+              [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+
+    report::Table table({{"op", "", report::Align::left},
+                         {"calls", "1/step"},
+                         {"time", "ms/step"},
+                         {"share", "%"},
+                         {"traffic", "GB/s"},
+                         {"rate", "GFLOP/s"},
+                         {"of GEMM peak", "%"}});
+    double accounted = 0;
+    for (const auto& [name, e] : entries) {
+        accounted += e.seconds;
+        table.add({name, report::fixed(static_cast<double>(e.calls) / options.steps, 1),
+                   report::fixed(e.seconds * 1e3 / options.steps, 2), report::fixed(100 * e.seconds / step, 1),
+                   report::fixed(e.bytes / e.seconds * 1e-9, 1),
+                   e.flops > 0 ? report::fixed(e.flops / e.seconds * 1e-9, 1) : "",
+                   e.flops > 0 ? report::fixed(100 * e.flops / e.seconds / m.peak, 1) : ""});
+    }
+    table.add({"outside ops", "", report::fixed((step - accounted) * 1e3 / options.steps, 2),
+               report::fixed(100 * (step - accounted) / step, 1), "", "", ""});
+    std::printf("%s", table.text().c_str());
+}
+
+}  // namespace
+
+Action add_bench(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    const auto what = std::make_shared<void (*)(const Options&)>(nullptr);
+    app.require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, void (*run)(const Options&)) {
+        CLI::App* sub = app.add_subcommand(name, help);
+        options->config.declare(*sub);
+        sub->add_option("--steps", options->steps, "steps to time")->check(CLI::PositiveNumber)->capture_default_str();
+        sub->add_option("--warmup", options->warmup, "steps before them")
+            ->check(CLI::NonNegativeNumber)
+            ->capture_default_str();
+        sub->callback([what, run] { *what = run; });
+        return sub;
+    };
+    add("step", "time of whole steps", bench_step)->add_flag("--json", options->json, "one JSON line, for scripts");
+    add("ops", "time by op, with memory traffic and arithmetic", bench_ops);
+    return [options, what] { (*what)(*options); };
+}
+
+}  // namespace steepest::cli

@@ -1,0 +1,40 @@
+#pragma once
+// Arguments that several subcommands share: a config with --set, or a finished run.
+#include "cli/command.h"
+#include "core/config.h"
+#include "train/run_config.h"
+
+#include <string>
+#include <vector>
+
+namespace steepest::cli {
+
+struct ConfigArguments {
+    std::string config;
+    std::vector<std::string> sets;
+
+    void declare(CLI::App& app) {
+        app.add_option("CONFIG", config, "a JSON file, or the name of an experiment (steepest list experiments)")
+            ->required();
+        app.add_option("--set", sets, "set one option, e.g. optimizer.groups.matrices.learning_rate=0.01; repeatable")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false);
+    }
+    RunConfig load() const { return load_config<RunConfig>(config, sets); }
+};
+
+struct RunArguments {
+    std::string run, checkpoint;
+    std::vector<std::string> sets;
+
+    void declare(CLI::App& app) {
+        app.add_option("RUN", run, "a run directory")->required();
+        app.add_option("--checkpoint", checkpoint, "a checkpoint's folder; the newest of the run")->type_name("PATH");
+        app.add_option("--set", sets, "change one option of the run's config; repeatable")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false);
+    }
+    RunConfig load() const { return load_config<RunConfig>(run + "/config.json", sets); }
+};
+
+}  // namespace steepest::cli

@@ -1,0 +1,88 @@
+// `steepest train CONFIG`: a run, or with --dry-run what it would be.
+#include "cli/backend.h"
+#include "cli/run_arguments.h"
+#include "report/table.h"
+#include "train/trainer.h"
+
+#include <cstdio>
+#include <memory>
+
+namespace steepest::cli {
+
+namespace {
+
+struct Options {
+    ConfigArguments config;
+    bool resume = false, overwrite = false, dry_run = false, quiet = false;
+};
+
+std::string mebibytes(std::int64_t bytes) { return report::fixed(static_cast<double>(bytes) / (1 << 20), 1); }
+
+void print_plan(const RunConfig& config, Stepper& stepper) {
+    report::Table groups({{"parameter", "", report::Align::left},
+                          {"shape", "", report::Align::left},
+                          {"group", "", report::Align::left},
+                          {"rule", "", report::Align::left},
+                          {"learning rate"},
+                          {"decay"},
+                          {"scale"},
+                          {"state", "KiB"}});
+    for (const AssignmentRow& row : stepper.optimizer().assignments())
+        groups.add({row.parameter, row.shape, row.group, row.formula, report::shortest(row.learning_rate),
+                    report::shortest(row.weight_decay), report::fixed(row.scale, 4),
+                    report::grouped(static_cast<double>(row.state_bytes) / 1024)});
+    std::printf("%s\n", groups.text().c_str());
+
+    report::Table memory({{"memory", "", report::Align::left}, {"", "MiB"}});
+    std::int64_t total = 0;
+    for (const MemoryLine& line : stepper.runner().memory()) {
+        memory.add({line.what, mebibytes(line.bytes)});
+        total += line.bytes;
+    }
+    memory.add({"total", mebibytes(total)});
+    std::printf("%s\n", memory.text().c_str());
+
+    std::printf(
+        "%s parameters; %s steps of %s tokens; a step is %s GFLOP of gradients (%d a step) and %s GFLOP of optimizer\n",
+        report::grouped(static_cast<double>(stepper.runner().parameters().count())).c_str(),
+        report::grouped(static_cast<double>(config.total_steps())).c_str(),
+        report::grouped(static_cast<double>(config.tokens_per_step())).c_str(),
+        report::fixed(stepper.model_flops() * 1e-9, 2).c_str(), stepper.oracle().gradients_per_step(),
+        report::fixed(stepper.optimizer_flops() * 1e-9, 3).c_str());
+    std::printf("training:   %s\n", stepper.training_data().describe().c_str());
+    if (const auto& validation = stepper.runner().validation())
+        std::printf("validation: %s\n", validation->describe().c_str());
+}
+
+void train(const Options& options) {
+    const RunConfig config = options.config.load();
+    const std::unique_ptr<Communicator> comm = make_single();
+    Trainer trainer(config, *comm);
+    if (options.dry_run) return print_plan(config, trainer.stepper());
+
+    RunDirectory directory({.runs = config.runs,
+                            .name = config.name,
+                            .config_path = options.config.config,
+                            .seed = config.seed,
+                            .resume = options.resume,
+                            .overwrite = options.overwrite});
+    Console console({.name = directory.name(), .log_path = directory.train_log_path(), .quiet = options.quiet});
+    Backend backend(config);
+    console.logger().info("{}", backend.describe());
+    trainer.run(backend.device(), backend.describe(), directory, console);
+}
+
+}  // namespace
+
+Action add_train(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    options->config.declare(app);
+    auto* resume =
+        app.add_flag("--resume", options->resume, "go on from the newest checkpoint; start if there is none");
+    app.add_flag("--overwrite", options->overwrite, "delete the run of that name first")->excludes(resume);
+    app.add_flag("--dry-run", options->dry_run, "print groups, memory and work a step, and stop");
+    app.add_flag("--quiet", options->quiet, "print warnings and errors only");
+    return [options] { train(*options); };
+}
+
+}  // namespace steepest::cli
