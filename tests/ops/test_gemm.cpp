@@ -87,9 +87,9 @@ void check(const Cpu& cpu, const Case& t) {
             size *= std::abs(t.alpha);
             if (t.beta != 0) expected += t.beta * before.at(i, j), size += std::abs(t.beta * before.at(i, j));
             const Tolerance allowed{.absolute = double(t.k + 4) * kF32 * size * (1 + store), .relative = store};
-            const std::vector<double> one{c.at(i, j)};
-            const Mismatch m = compare<double>(one, std::vector<double>{expected}, allowed);
-            ASSERT_EQ(m.bad, 0u) << cpu.describe() << " " << t.text() << " at (" << i << ", " << j << "): " << one[0]
+            const double actual = c.at(i, j);
+            const Mismatch m = compare<double>({&actual, 1}, {&expected, 1}, allowed);
+            ASSERT_EQ(m.bad, 0u) << cpu.describe() << " " << t.text() << " at (" << i << ", " << j << "): " << actual
                                  << ", expected " << expected << ", " << m.worst_ratio << " times the allowed error";
         }
     EXPECT_TRUE(a.bytes.guards_intact() && b.bytes.guards_intact() && c.bytes.guards_intact());
