@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Sets up and runs every test: layers and formatting, the release build's tests, and all of them again under ASan and
+# UBSan. Prints the time of each part. STEEPEST_WERROR is on: a warning is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+times=()
+part() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    "$@"
+    times+=("$(printf '%6d s  %s' $((SECONDS - start)) "$name")")
+}
+
+jobs=$(nproc)
+build() { cmake --preset "$1" -DSTEEPEST_WERROR=ON >/dev/null && cmake --build "build/$1" --parallel "$jobs" | tail -n 1; }
+run_tests() { ctest --test-dir "build/$1" --output-on-failure --parallel "$jobs" --timeout 1200 | tail -n 40; }
+portable() {
+    # Without oneDNN: the build that machines without the package get, and its products.
+    cmake --preset release -DSTEEPEST_WERROR=ON -DSTEEPEST_ONEDNN=OFF -B build/portable >/dev/null
+    cmake --build build/portable --parallel "$jobs" --target test_ops steepest | tail -n 1
+    build/portable/test_ops --gtest_brief=1
+}
+formatted() {
+    command -v clang-format >/dev/null || { echo "clang-format is not installed: not checked"; return 0; }
+    git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
+}
+
+part "packages" scripts/install_packages.sh build test
+part "text" scripts/get_bible.sh
+part "formatting" formatted
+part "build (release)" build release
+part "tests (release)" run_tests release
+part "build and products without oneDNN" portable
+part "build (ASan, UBSan)" build asan
+part "tests (ASan, UBSan)" run_tests asan
+
+printf '\n== time of each part\n'
+printf '%s\n' "${times[@]}"
