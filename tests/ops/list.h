@@ -16,7 +16,8 @@ class List {
 public:
     explicit List(std::string_view purpose, double scale = 1, const std::vector<std::int64_t>& sizes = kSizes) {
         for (std::size_t i = 0; i < sizes.size(); ++i)
-            tensors_.emplace_back(Shape{sizes[i]}, normal(sizes[i], std::string(purpose) + std::to_string(i), scale));
+            tensors_.emplace_back(Shape{sizes[i]},
+                                  normal(sizes[i], std::string(purpose).append(std::to_string(i)), scale));
     }
     // Never written: NaN.
     static List blank(const std::vector<std::int64_t>& sizes = kSizes) {

@@ -74,7 +74,7 @@ TEST(AdamEstimate, MatchesKingmaAndBaFromTheFirstStep) {
     const auto gradient_scale = scalar(0.5), b1 = scalar(0.9), b2 = scalar(0.95);
     constexpr float kEpsilon = 1e-3f;  // large enough to show
     std::vector<List> gradients;
-    for (int t = 1; t <= kSteps; ++t) gradients.emplace_back("g" + std::to_string(t));
+    for (int t = 1; t <= kSteps; ++t) gradients.emplace_back(std::string("step").append(std::to_string(t)));
 
     std::vector<double> m(gradients[0].as_double().size()), v(m.size()), u(m.size());
     for (int t = 1; t <= kSteps; ++t) {
@@ -317,109 +317,6 @@ TEST(Copy, ConvertsEveryPair) {
     });
     expect_close("through bf16", got[0], rounded, {0, 0});
     EXPECT_TRUE(same_bytes(got[1], from.values()));
-}
-
-// Pieces of one array at addresses that no vector instruction likes, as slices of a weight are.
-TEST(Elementwise, WorksOnSlices) {
-    Guarded<float> w(Shape{100, 7}, normal(700, "w")), d(Shape{100, 7}, normal(700, "d"));
-    const std::vector<double> before = w.as_double(), direction = d.as_double();
-    const auto learning_rate = scalar(0.5), weight_decay = scalar(0);
-    run(cpu(), WeightUpdate{.weights = {w.tensor().rows(1, 33), w.tensor().rows(40, 59)},
-                            .copies = {},
-                            .directions = {d.tensor().rows(1, 33), d.tensor().rows(40, 59)},
-                            .factors = {1, 2},
-                            .learning_rate = learning_rate,
-                            .weight_decay = weight_decay});
-    const auto after = w.as_double();
-    for (std::size_t i = 0; i < 700; ++i) {
-        const std::size_t row = i / 7;
-        const double step = row >= 1 && row < 34 ? 0.5 : row >= 40 && row < 99 ? 1 : 0;
-        EXPECT_NEAR(after[i], before[i] - step * direction[i], 2 * kF32 * 2 * kLargest) << row;
-    }
-    EXPECT_TRUE(w.guards_intact());
-}
-
-// A closed gate: no byte changes, not even in outputs that were never written. An open one changes nothing else.
-TEST(Elementwise, AClosedGateWritesNothing) {
-    const auto zero = scalar(0), one = scalar(1), half = scalar(0.5);
-    for (const bool open : {false, true}) {
-        const ConstTensor gate = open ? ConstTensor(one) : ConstTensor(zero);
-        const auto check = [&](const char* op, List& a, List& b, List& c, const std::function<void()>& go) {
-            const auto a0 = a.values(), b0 = b.values(), c0 = c.values();
-            go();
-            const bool unchanged =
-                same_bytes(a.values(), a0) && same_bytes(b.values(), b0) && same_bytes(c.values(), c0);
-            EXPECT_EQ(unchanged, !open) << op;
-        };
-        List u = List::blank(), m("m"), v = List("v").map([](double x) { return x * x; }), g("g");
-        check("DualEma", u, m, g, [&] {
-            run(cpu(), DualEma{.u = u.tensors(),
-                               .m = m.tensors(),
-                               .g = g.tensors(),
-                               .gradient_scale = half,
-                               .b1 = half,
-                               .b2 = half,
-                               .gate = gate});
-        });
-        check("DualEma without m", u, m, g, [&] {
-            run(cpu(), DualEma{.u = u.tensors(),
-                               .m = {},
-                               .g = g.tensors(),
-                               .gradient_scale = half,
-                               .b1 = {},
-                               .b2 = {},
-                               .gate = gate});
-        });
-        check("AdamEstimate", u, m, v, [&] {
-            run(cpu(), AdamEstimate{.u = u.tensors(),
-                                    .m = m.tensors(),
-                                    .v = v.tensors(),
-                                    .g = g.tensors(),
-                                    .gradient_scale = half,
-                                    .b1 = half,
-                                    .b2 = half,
-                                    .m_correction = one,
-                                    .v_correction = one,
-                                    .gate = gate,
-                                    .epsilon = 1e-8f});
-        });
-        check("MvrCorrect", u, m, g, [&] {
-            run(cpu(), MvrCorrect{.c = u.tensors(),
-                                  .other = m.tensors(),
-                                  .g = g.tensors(),
-                                  .gradient_scale = half,
-                                  .other_scale = one,
-                                  .strength = one,
-                                  .gate = gate,
-                                  .keep_gradient = true});
-        });
-        check("ClippedEma", u, m, g, [&] {
-            run(cpu(),
-                ClippedEma{
-                    .u = u.tensors(), .m = m.tensors(), .c = g.tensors(), .beta = half, .gate = gate, .max_norm = 0});
-        });
-        check("WeightUpdate", u, m, g, [&] {
-            run(cpu(), WeightUpdate{.weights = m.tensors(),
-                                    .copies = u.tensors(),
-                                    .directions = g.tensors(),
-                                    .factors = std::vector<float>(kSizes.size(), 1),
-                                    .learning_rate = half,
-                                    .weight_decay = zero,
-                                    .gate = gate});
-        });
-        check("Copy", u, m, g, [&] { run(cpu(), Copy{.to = u.tensors(), .from = g.tensors(), .gate = gate}); });
-    }
-}
-
-TEST(Elementwise, AnEmptyListIsNothing) {
-    const auto one = scalar(1);
-    run(cpu(), DualEma{.u = {}, .m = {}, .g = {}, .gradient_scale = one, .b1 = {}, .b2 = {}});
-    run(cpu(), Sign{.x = {}});
-    run(cpu(), Normalize{.x = {}, .sums = one});
-    run(cpu(),
-        WeightUpdate{
-            .weights = {}, .copies = {}, .directions = {}, .factors = {}, .learning_rate = one, .weight_decay = one});
-    run(cpu(), Copy{.to = {}, .from = {}});
 }
 
 }  // namespace
