@@ -8,6 +8,7 @@
 #include "kernels/cpu/vector_math.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace steepest {
 namespace {
@@ -33,8 +34,10 @@ STEEPEST_SIMD void keep_and_gelu(const Block& z, T* preactivation, std::int64_t 
         T* kept = preactivation + (z.row + i) * cols + z.col;
 #pragma omp simd
         for (std::int64_t j = 0; j < z.cols; ++j) cpu::assign(kept[j], row[j]);
+        if constexpr (!std::is_same_v<T, float>) {
 #pragma omp simd
-        for (std::int64_t j = 0; j < z.cols; ++j) row[j] = float(kept[j]);
+            for (std::int64_t j = 0; j < z.cols; ++j) row[j] = float(kept[j]);
+        }
 #pragma omp simd
         for (std::int64_t j = 0; j < z.cols; ++j) row[j] = cpu::gelu(row[j]);
     }
@@ -48,9 +51,14 @@ STEEPEST_SIMD void times_gelu_derivative(const Block& dx, const T* preactivation
             const std::int64_t n = std::min(kStrip, dx.cols - begin);
             float* row = dx.data + i * dx.stride + begin;
             const T* x = preactivation + (dx.row + i) * cols + dx.col + begin;
-            float value[kStrip];
+            [[maybe_unused]] float converted[kStrip];
+            const float* value = converted;
+            if constexpr (std::is_same_v<T, float>) {
+                value = x;
+            } else {
 #pragma omp simd
-            for (std::int64_t j = 0; j < n; ++j) value[j] = float(x[j]);
+                for (std::int64_t j = 0; j < n; ++j) converted[j] = float(x[j]);
+            }
 #pragma omp simd
             for (std::int64_t j = 0; j < n; ++j) row[j] *= cpu::gelu_derivative(value[j]);
         }
