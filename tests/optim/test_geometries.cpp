@@ -64,7 +64,7 @@ TEST(Geometries, FrobeniusNormalisesEachTensorOrTheGroup) {
 
 TEST(Geometries, SpectralGivesSemiOrthogonalMatricesThatReachTheNuclearNorm) {
     for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{48, 96}, {96, 24}}) {
-        const Values u = normal(rows * cols, "u" + std::to_string(rows));
+        const Values u = normal(rows * cols, std::to_string(rows));
         const Dense U(rows, cols, u), D(rows, cols, directions(kConvergent, {matrix("w", rows, cols)}, {u})[0]);
         const Dense gram = rows < cols ? D * D.t() : D.t() * D;
         Dense off = gram;
@@ -127,7 +127,7 @@ TEST(Geometries, SumMomentumMuonIsAverageMomentumMuon) {
     };
     Rig sum(muon("sum"), {matrix("w", 48, 96)}), average(muon("ema"), {matrix("w", 48, 96)});
     for (int t = 0; t < 8; ++t) {
-        const Values g = normal(48 * 96, "g" + std::to_string(t));
+        const Values g = normal(48 * 96, std::to_string(t));
         sum.set_gradient(0, g), average.set_gradient(0, g);
         sum.step(), average.step();
         const Dense a(48, 96, doubles(sum.direction(0))), b(48, 96, doubles(average.direction(0)));
@@ -151,7 +151,7 @@ TEST(Geometries, UpdatesScaledLikeAdamHaveAPointTwoRootMeanSquare) {
                                  R"j("estimator": "dual_ema", "scaling": "0.2*sqrt(max(rows, cols))", "geometry": )j") +
                                  kConvergent),
                 {matrix("w", rows, cols)});
-        rig.set_gradient(0, normal(rows * cols, "g" + std::to_string(rows)));
+        rig.set_gradient(0, normal(rows * cols, std::to_string(rows)));
         rig.step();
         const Values w = doubles(rig.weights(0));
         EXPECT_NEAR(std::sqrt(dot(w, w) / static_cast<double>(rows * cols)), 0.2, 0.2 * 1e-4);

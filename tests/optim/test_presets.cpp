@@ -131,7 +131,7 @@ private:
     std::vector<Values> m_;
 };
 
-// A rule for matrices, AdamW for the rest; `decay` of vectors may differ.
+// A rule for matrices, AdamW for the rest.
 class Routed final : public Reference {
 public:
     using MatrixRule = std::function<void(Values& w, const Values& g, const Values& before)>;
@@ -253,7 +253,8 @@ TEST_P(Presets, FollowThePapersRule) {
     }
 }
 
-// As it is run: matrices in bf16. 2^-8 a rounding, amplified by up to 3.4^5 / (products of norm 1): measured 1e-2.
+// As it is run: matrices in bf16. Five iterations round X and B to 2^-8 each, which adds up like a random walk to
+// sqrt(10) 2^-8 = 1.2e-2 of a step.
 TEST_P(Presets, FollowThePapersRuleInTheirOwnPrecision) {
     Rig rig(preset(GetParam(), false), specs());
     const auto rule = make_reference(GetParam());
@@ -274,7 +275,7 @@ TEST_P(Presets, FollowThePapersRuleInTheirOwnPrecision) {
         double error = 0, moved = 0;
         for (std::size_t k = 0; k < w[i].size(); ++k)
             error += std::pow(found[k] - w[i][k], 2), moved += std::pow(w[i][k] - start[i][k], 2);
-        EXPECT_LT(std::sqrt(error), 0.05 * std::sqrt(moved)) << GetParam() << ": " << specs()[i].name;
+        EXPECT_LT(std::sqrt(error), 0.02 * std::sqrt(moved)) << GetParam() << ": " << specs()[i].name;
     }
 }
 
