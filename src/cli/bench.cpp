@@ -81,7 +81,7 @@ double peak_flops(Device device, DType dtype) {
 
 struct Measured {
     std::vector<double> seconds, optimizer_seconds;
-    double model_flops, optimizer_flops, peak, resident_mib;
+    double model_flops = 0, optimizer_flops = 0, peak = 0, resident_mib = 0;
     OpProfile profile;
 };
 
@@ -95,7 +95,8 @@ Measured measure(RunConfig config, const Options& options, bool profile) {
     stepper.allocate(backend.device());
     stepper.runner().parameters().initialize(config.init_seed());
 
-    Measured m{.model_flops = stepper.model_flops(), .optimizer_flops = stepper.optimizer_flops()};
+    Measured m;
+    m.model_flops = stepper.model_flops(), m.optimizer_flops = stepper.optimizer_flops();
     TokenStreamHash hash;
     for (int step = 1; step <= options.warmup + options.steps; ++step) {
         if (profile && step == options.warmup + 1) hooks(backend.device()).profile = &m.profile;
