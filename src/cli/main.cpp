@@ -1,10 +1,13 @@
 // The command line: a table of subcommands, and the one place where an error becomes an exit code.
-#include <cstdio>
-#include <new>
-
 #include "cli/command.h"
 #include "core/build_config.h"
 #include "core/error.h"
+#include "core/suggest.h"
+
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -33,6 +36,17 @@ int fail(Exit code, const std::string& what) {
     return static_cast<int>(code);
 }
 
+// What the first argument names, if it is meant as a subcommand and is none: CLI11 would only say that one is missing.
+std::string unknown_command(int argc, char** argv) {
+    if (argc < 2 || argv[1][0] == '-') return "";
+    std::vector<std::string> names;
+    for (const Command& command : kCommands) {
+        if (argv[1] == std::string_view(command.name)) return "";
+        names.emplace_back(command.name);
+    }
+    return "no such command: " + steepest::not_one_of(argv[1], names);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,6 +61,8 @@ int main(int argc, char** argv) {
         CLI::App* sub = app.add_subcommand(command.name, command.help);
         sub->callback([action = command.add(*sub), &chosen] { chosen = action; });
     }
+    if (const std::string unknown = unknown_command(argc, argv); !unknown.empty())
+        return fail(Exit::bad_input, unknown);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -1,5 +1,6 @@
 #pragma once
-// Device: which backend runs the ops, chosen at run time. Backends are incomplete here; only main and tests construct one.
+// Device: which backend runs the ops, chosen at run time. Backends are incomplete here; only main and tests construct
+// one.
 #include <cstddef>
 #include <cstdint>
 #include <variant>

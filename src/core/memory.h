@@ -1,12 +1,12 @@
 #pragma once
-// Who owns memory: a Buffer owns bytes on a device; a Layout plans named tensors and then gives them one Buffer, so that
-// the exact size is known, by name, before anything is allocated.
+// Who owns memory: a Buffer owns bytes on a device; a Layout plans named tensors and then gives them one Buffer, so
+// that the exact size is known, by name, before anything is allocated.
+#include "core/device.h"
+#include "core/tensor.h"
+
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "core/device.h"
-#include "core/tensor.h"
 
 namespace steepest {
 

@@ -1,7 +1,7 @@
 #pragma once
-// Counter-based random numbers: a value is a pure function of (seed, purpose, step, index), so the same config gives the
-// same numbers on every backend, rank count and after every resume, and nothing has to be saved.
-// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// Counter-based random numbers: a value is a pure function of (seed, purpose, step, index), so the same config gives
+// the same numbers on every backend, rank count and after every resume, and nothing has to be saved. Philox4x32-10:
+// Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -33,7 +33,8 @@ public:
     std::uint32_t word(std::uint64_t index) const { return words(index / 4)[index % 4]; }
     // In [0, 1), 53 bits: words 2i and 2i+1.
     double uniform(std::uint64_t index) const;
-    // Standard normal by Box-Muller in double, one value an index; equal on every host whose libm rounds log, cos alike.
+    // Standard normal by Box-Muller in double, one value an index; equal on every host whose libm rounds log, cos
+    // alike.
     double normal(std::uint64_t index) const;
     // In [0, n), unbiased to 2^-64.
     std::uint64_t below(std::uint64_t n, std::uint64_t index) const;

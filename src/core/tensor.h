@@ -1,5 +1,7 @@
 #pragma once
 // Views of memory somebody else owns: a pointer, a type and a shape. Row-major, dense, last dimension fastest.
+#include "core/bf16.h"
+
 #include <array>
 #include <cassert>
 #include <cstdint>
@@ -9,8 +11,6 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
-
-#include "core/bf16.h"
 
 namespace steepest {
 
@@ -76,8 +76,9 @@ struct BasicTensor {
     BasicTensor() = default;
     BasicTensor(Pointer d, DType t, Shape s) : data(d), dtype(t), shape(s) {}
     template <class Other>
-        requires(!std::is_same_v<Other, Pointer> && std::is_convertible_v<Other, Pointer>)
-    BasicTensor(const BasicTensor<Other>& t) : data(t.data), dtype(t.dtype), shape(t.shape) {}
+    requires(!std::is_same_v<Other, Pointer> && std::is_convertible_v<Other, Pointer>)
+        BasicTensor(const BasicTensor<Other>& t)
+        : data(t.data), dtype(t.dtype), shape(t.shape) {}
 
     explicit operator bool() const { return data != nullptr; }
     std::int64_t count() const { return shape.count(); }
