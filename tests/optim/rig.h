@@ -5,6 +5,7 @@
 #include "optim/optimizer.h"
 #include "tests/harness.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -86,7 +87,9 @@ public:
         const auto* begin = static_cast<const std::byte*>(state_.data());
         return {begin, begin + state_.bytes()};
     }
-    void set_state(const std::vector<std::byte>& bytes) { std::memcpy(state_.data(), bytes.data(), bytes.size()); }
+    void set_state(const std::vector<std::byte>& bytes) {
+        std::ranges::copy(bytes, static_cast<std::byte*>(state_.data()));
+    }
     const std::vector<ParamSpec>& specs() const { return specs_; }
 
     Optimizer optimizer;
