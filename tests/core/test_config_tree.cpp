@@ -196,10 +196,13 @@ TEST_F(Presets, APathOfOnesOwnWorksToo) {
 }
 
 TEST_F(Presets, EnvironmentAddsFolders) {
-    write("elsewhere/run.json", R"({"model": "nano"})");
-    EXPECT_TRUE(error("elsewhere/run.json").starts_with("elsewhere/run.json:1: /model: no preset \"nano\" in models"));
+    // A name that the source tree's own presets, which are searched too, do not have.
+    write("configs/models/only-here.json", R"({"layers": 4})");
+    write("elsewhere/run.json", R"({"model": "only-here"})");
+    EXPECT_TRUE(
+        error("elsewhere/run.json").starts_with("elsewhere/run.json:1: /model: no preset \"only-here\" in models"));
     ::setenv("STEEPEST_CONFIGS", ("/nonexistent::" + path("configs")).c_str(), 1);
-    EXPECT_EQ(load("elsewhere/run.json"), R"({"model":{"description":"tiny","layers":4}})");
+    EXPECT_EQ(load("elsewhere/run.json"), R"({"model":{"layers":4}})");
     EXPECT_EQ(load_config("first", {}, kTable).json.dump(), load("configs/experiments/first.json"));
     EXPECT_EQ(load_config("experiments/first", {}, kTable).json.dump(), load("configs/experiments/first.json"));
 }
