@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kLock = ".lock";
+constexpr const char *kLock = ".lock", *kTrainLog = "train.log";
 
 bool there(const fs::path& path) {
     std::error_code ignored;
@@ -47,7 +47,7 @@ void check_name(const std::string& name) {
 bool nearly_empty(const std::string& path) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(path, error))
-        if (entry.path().filename() != kLock) return false;
+        if (entry.path().filename() != kLock && entry.path().filename() != kTrainLog) return false;
     return !error;
 }
 
@@ -114,8 +114,8 @@ void RunDirectory::check_usable(const RunRequest& request) const {
     if (!fs::is_directory(path_, error)) throw InputError(path_ + ": exists and is no folder; choose another name");
     if (!request.resume && !request.overwrite)
         throw InputError(path_ +
-                         ": exists; --resume goes on from its last checkpoint, --overwrite deletes it, --name NAME "
-                         "makes another");
+                         ": exists; --resume goes on from its last checkpoint, --overwrite deletes it, "
+                         "--set name=NAME makes another");
     if (!looks_like_run(path_) && !nearly_empty(path_))
         throw InputError(path_ +
                          ": has neither config.json nor log.jsonl, so it is no run: it is neither resumed nor deleted");

@@ -29,12 +29,15 @@ std::string utc() {
 }
 
 // What decides the numbers of a run, and so must be the same when it goes on. Steps may change: a run can be extended.
-Json identity(const RunConfig& config) {
-    const Json all = write_config(config);
+Json identity(Json config) {
     Json kept = Json::object();
     for (const char* key : {"model", "optimizer", "data", "batch", "micro_batch", "seed", "seeds", "precision",
                             "max_gradient_norm", "second_gradient"})
-        kept[key] = all.at(key);
+        if (config.contains(key)) kept[key] = std::move(config[key]);
+    // A preset that is described in other words is the same preset.
+    for (const char* part : {"model", "optimizer"})
+        if (kept.contains(part) && kept[part].is_object())
+            for (const char* prose : {"name", "description", "paper", "evidence"}) kept[part].erase(prose);
     return kept;
 }
 
@@ -52,7 +55,7 @@ Json describe(const Dataset& data) {
 Trainer::Trainer(const RunConfig& config, Communicator& comm) : config_(config), stepper_(config, comm) {}
 
 std::string Trainer::fingerprint() const {
-    return to_hex(hash64(identity(config_).dump() + to_hex(stepper_.training_data().fingerprint())));
+    return to_hex(hash64(identity(write_config(config_)).dump() + to_hex(stepper_.training_data().fingerprint())));
 }
 
 void Trainer::tick() {
@@ -94,9 +97,10 @@ void Trainer::run(Device device, const std::string& device_name, RunDirectory& d
         }
         if (config_.evaluation.every > 0 && (due(config_.evaluation.every) || last())) evaluate(console);
         if (due(config_.sampling.every)) sample();
-        const bool scheduled = due(config_.checkpoint.every) || last();
-        if (scheduled || interrupt.requested()) checkpoint(checkpoints, scheduled);
-        if (interrupt.requested() && !last()) {
+        // Asked once: a signal that comes while a checkpoint is being decided on must not end the run without one.
+        const bool scheduled = due(config_.checkpoint.every) || last(), stop = interrupt.requested() && !last();
+        if (scheduled || stop) checkpoint(checkpoints, scheduled);
+        if (stop) {
             end("interrupted");
             console.finish();
             throw InterruptedError("interrupted at step " + std::to_string(state_.step) + "; go on with --resume");
@@ -146,16 +150,19 @@ void Trainer::start(const std::string& device_name, RunDirectory& directory, Con
 }
 
 void Trainer::check_same_run(const RunDirectory& directory) const {
-    const nlohmann::json old = parse_json(read_file(directory.config_path()), directory.config_path());
-    const nlohmann::json mine = identity(config_);
+    const nlohmann::json old = identity(parse_json(read_file(directory.config_path()), directory.config_path()));
+    const nlohmann::json mine = identity(write_config(config_));
+    const auto say = [](const nlohmann::json& json, const nlohmann::json::json_pointer& at) {
+        return json.contains(at) ? brief(Json(json[at])) : "not there";
+    };
     std::string differing;
-    for (const auto& [key, value] : mine.items())
-        if (old.contains(key))
-            for (const auto& change : nlohmann::json::diff(old[key], value))
-                differing += "\n  /" + key + change.at("path").get<std::string>();
+    for (const auto& change : nlohmann::json::diff(old, mine)) {
+        const auto path = change.at("path").get<std::string>();
+        const nlohmann::json::json_pointer at(path);
+        differing += "\n  " + path + ": " + say(old, at) + " in the run, " + say(mine, at) + " in the config";
+    }
     if (!differing.empty())
-        throw InputError("cannot resume " + directory.path() + ": the config differs from the run's own at" +
-                         differing);
+        throw InputError("cannot resume " + directory.path() + ": the config is not the run's own" + differing);
 }
 
 bool Trainer::resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console) {

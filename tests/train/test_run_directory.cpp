@@ -60,7 +60,7 @@ TEST_F(RunDirectoryTest, RefusesNamesThatAreNone) {
 TEST_F(RunDirectoryTest, RefusesAnExistingRunAndSaysWhatHelps) {
     { RunDirectory(request()).write_config({}); }
     const std::string error = refusal(request());
-    for (const char* help : {"exists", "--resume", "--overwrite", "--name"})
+    for (const char* help : {"exists", "--resume", "--overwrite", "--set name="})
         EXPECT_NE(error.find(help), std::string::npos) << error;
 }
 
