@@ -4,6 +4,7 @@
 #include "core/config.h"
 #include "train/run_config.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,12 @@ struct RunArguments {
             ->type_name("KEY=VALUE")
             ->allow_extra_args(false);
     }
-    RunConfig load() const { return load_config<RunConfig>(run + "/config.json", sets); }
+    // Throws InputError also if there is no such run.
+    RunConfig load() const {
+        const std::string config = run + "/config.json";
+        if (!std::filesystem::exists(config)) throw InputError(run + ": no run is there: it has no config.json");
+        return load_config<RunConfig>(config, sets);
+    }
 };
 
 }  // namespace steepest::cli

@@ -4,6 +4,7 @@
 #include "report/table.h"
 #include "train/trainer.h"
 
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -60,6 +61,10 @@ void train(const Options& options) {
     Trainer trainer(config, *comm);
     if (options.dry_run) return print_plan(config, trainer.stepper());
 
+    // Whoever watched has gone, or a file may not grow past a limit: write() says so too, and the one does not matter
+    // here while the other is a full disk.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
     RunDirectory directory({.runs = config.runs,
                             .name = config.name,
                             .config_path = options.config.config,

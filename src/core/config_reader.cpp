@@ -9,12 +9,14 @@ const Json* Reader::find(std::string_view key) {
 }
 
 void Reader::reject_unknown_keys() const {
-    // A key that is there already cannot be what a misspelt one meant.
+    // What is not there yet is the likelier meaning; but a base or a preset may have brought what was to be overridden.
     std::vector<std::string> absent = known_;
     std::erase_if(absent, [&](const std::string& key) { return object_.contains(key); });
-    for (const auto& [key, value] : object_.items())
-        if (std::ranges::find(known_, key) == known_.end())
-            (at_ / key).error("unknown key" + did_you_mean(key, absent));
+    for (const auto& [key, value] : object_.items()) {
+        if (std::ranges::find(known_, key) != known_.end()) continue;
+        const std::string hint = did_you_mean(key, absent);
+        (at_ / key).error("unknown key" + (hint.empty() ? did_you_mean(key, known_) : hint));
+    }
 }
 
 namespace detail {

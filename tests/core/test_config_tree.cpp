@@ -93,7 +93,8 @@ TEST(ConfigSet, MistakesNameTheOption) {
                   read_config<RunConfig>(parse_config(kGood, "run.json", sets, kTable));
               }),
               "run.json: 2 mistakes\n  /model/layers: 0 is outside [1, 1000] (--set model.layers=0)\n"
-              "  /optimizer/groups/rest/learning_rte: unknown key (--set optimizer.groups.rest.learning_rte=1)");
+              "  /optimizer/groups/rest/learning_rte: unknown key; did you mean \"learning_rate\"? "
+              "(--set optimizer.groups.rest.learning_rte=1)");
 }
 
 TEST(ConfigMerge, ObjectsByKeyAllElseReplaced) {
