@@ -1,0 +1,284 @@
+// The oracle on a problem whose gradient is known in closed form and which writes down what it was asked.
+#include "kernels/cpu/cpu.h"
+#include "tests/close.h"
+#include "tests/data/fixture.h"
+#include "train/oracle.h"
+
+#include <cmath>
+
+namespace steepest {
+namespace {
+
+using testing::kF32;
+
+// loss(w; s) = sum over targets of sum_ij (w_ij + offset(s))^2 / 2, so the gradient is w_ij + offset(s) a target.
+class Recorder final : public Problem {
+public:
+    struct Call {
+        std::int64_t first_sample, sequences;
+        std::vector<float> weights;  // of the first parameter
+        const void* into;
+        bool accumulate;
+    };
+    static double offset(std::int64_t sample) { return std::cos(static_cast<double>(sample)); }
+
+    const std::vector<ParamSpec>& parameters() const override { return specs_; }
+    void plan(Layout&, std::int64_t) override {}
+    void bind(Device) override {}
+    void gradient(std::span<const Tensor> weights, const MicroBatch& batch, std::span<const Tensor> gradients,
+                  Tensor loss, float scale, bool accumulate) override {
+        const std::int64_t B = batch.inputs.shape[0], T = batch.inputs.shape[1];
+        const float* first = weights[0].as<float>();
+        calls.push_back({batch.first_sample, B, {first, first + weights[0].count()}, gradients[0].data, accumulate});
+        double shift = 0;
+        for (std::int64_t b = 0; b < B; ++b) shift += offset(batch.first_sample + b);
+        for (std::size_t i = 0; i < weights.size(); ++i)
+            for (std::int64_t j = 0; j < weights[i].count(); ++j) {
+                float& g = gradients[i].as<float>()[j];
+                const double mine = scale * double(T) * (double(B) * weights[i].as<float>()[j] + shift);
+                g = static_cast<float>((accumulate ? g : 0) + mine);
+            }
+        *loss.as<float>() = bad ? NAN : 1;
+    }
+    void loss(std::span<const Tensor>, const MicroBatch&, Tensor, float, bool) override {}
+    std::int64_t gradient_flops(std::int64_t) const override { return 1; }
+    std::int64_t targets_per_sequence() const override { return 4; }
+
+    std::vector<Call> calls;
+    bool bad = false;
+
+private:
+    std::vector<ParamSpec> specs_{{"a", {3, 5}, Role::matrix, {.deviation = 1}},
+                                  {"b", {7}, Role::bias, {.mean = 1, .deviation = 1}}};
+};
+
+// One of several ranks whose peers all have its own gradients.
+struct Rank final : Communicator {
+    int r, n;
+    Rank(int rank_, int size_) : r(rank_), n(size_) {}
+    int rank() const override { return r; }
+    int size() const override { return n; }
+    void start_mean(std::span<const Tensor> tensors) override { exchanged.assign(tensors.begin(), tensors.end()); }
+    void finish() override {}
+    void broadcast(std::span<const Tensor>, int) override {}
+    void barrier() override {}
+    TensorList exchanged;
+};
+
+constexpr std::int64_t kBatch = 6, kMicro = 2, kSteps = 5;
+constexpr float kMaxNorm = 2;
+
+class OracleTest : public testing::DataTest {
+protected:
+    struct Rig {
+        Rig(const std::string& shard, SecondGradient second, int rank = 0, int ranks = 1)
+            : dataset(Dataset::open({.train = {shard}, .validation = {}, .validation_fraction = 0}, Split::train,
+                                    {.context = 4, .vocab = 65536})),
+              loader(dataset, 1, Order::shuffled),
+              comm(rank, ranks),
+              store(problem.parameters(), DType::f32),
+              oracle(problem, store, loader, comm,
+                     {.batch = kBatch, .micro_batch = kMicro, .max_norm = kMaxNorm, .second = second}) {
+            store.plan(layouts[0], layouts[1]);
+            oracle.plan(layouts[1], layouts[2], layouts[3]);
+            for (const Layout& layout : layouts) buffers.push_back(layout.allocate(&cpu));
+            store.bind(&cpu);
+            oracle.bind(&cpu);
+            store.initialize(1);
+        }
+        std::vector<float> weights(std::size_t i) const {
+            const float* at = store.masters()[i].as<float>();
+            return {at, at + store.masters()[i].count()};
+        }
+        // Stands in for the optimizer's update.
+        void move_weights(std::int64_t step) {
+            for (const Tensor& w : store.masters())
+                for (std::int64_t j = 0; j < w.count(); ++j)
+                    w.as<float>()[j] += static_cast<float>(0.25 * std::sin(double(step * 31 + j)));
+        }
+
+        Cpu cpu{2};
+        Recorder problem;
+        Dataset dataset;
+        Loader loader;
+        Rank comm;
+        ParameterStore store;
+        Layout layouts[4];  // weights, gradients, state, scratch
+        std::vector<Buffer> buffers;
+        Oracle oracle;
+        TokenStreamHash hash;
+    };
+
+    std::string shard() const { return count_up("tokens.bin", 0, 400); }
+};
+
+// The mean over the samples [first, first + n) in double, and its norm over all parameters.
+struct Expected {
+    std::vector<std::vector<double>> gradient;
+    double norm = 0;
+
+    Expected(const std::vector<std::vector<float>>& weights, std::int64_t first, std::int64_t n) {
+        double shift = 0;
+        for (std::int64_t s = first; s < first + n; ++s) shift += Recorder::offset(s);
+        for (const auto& w : weights) {
+            gradient.emplace_back();
+            for (const float x : w) gradient.back().push_back(x + shift / static_cast<double>(n));
+            for (const double g : gradient.back()) norm += g * g;
+        }
+        norm = std::sqrt(norm);
+    }
+    double factor() const { return norm > kMaxNorm ? kMaxNorm / norm : 1; }
+};
+
+void expect_gradient(const TensorList& actual, const Expected& expected) {
+    ASSERT_EQ(actual.size(), expected.gradient.size());
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+        const float* at = actual[i].as<float>();
+        // Three micro-batches are stored and added: three roundings of partial means no larger than |w| + 1, and the
+        // scale 1 / 24 is rounded once for each.
+        const double size = 6;
+        testing::expect_close("gradient", std::vector<float>(at, at + actual[i].count()), expected.gradient[i],
+                              {6 * kF32 * size, 0});
+    }
+}
+double value(ConstTensor t) { return *t.as<float>(); }
+
+TEST_F(OracleTest, TheGradientIsTheMeanOverAllMicroBatches) {
+    Rig rig(shard(), SecondGradient::none);
+    for (std::int64_t step = 1; step <= kSteps; ++step) {
+        rig.problem.calls.clear();
+        rig.oracle.compute(step, rig.hash);
+        const Expected expected({rig.weights(0), rig.weights(1)}, (step - 1) * kBatch, kBatch);
+        expect_gradient(rig.store.gradients(), expected);
+        const StepReading reading = rig.oracle.read();
+        EXPECT_NEAR(reading.norm, expected.norm, 32 * kF32 * expected.norm);
+        EXPECT_NEAR(value(rig.oracle.gradients().scale), expected.factor(), 32 * kF32);
+        EXPECT_EQ(reading.ok, 1);
+        ASSERT_EQ(rig.problem.calls.size(), std::size_t{kBatch / kMicro});
+        for (std::size_t k = 0; k < rig.problem.calls.size(); ++k) {
+            EXPECT_EQ(rig.problem.calls[k].first_sample, (step - 1) * kBatch + std::int64_t(k) * kMicro);
+            EXPECT_EQ(rig.problem.calls[k].sequences, kMicro);
+            EXPECT_EQ(rig.problem.calls[k].accumulate, k > 0);
+        }
+        rig.oracle.before_update(step);
+        rig.move_weights(step);
+    }
+    EXPECT_EQ(rig.oracle.gradients_taken(), kSteps * kBatch / kMicro);
+    EXPECT_EQ(rig.oracle.second_gradients_taken(), 0);
+    EXPECT_TRUE(rig.oracle.gradients().previous.empty());
+}
+
+// What variance reduction stands on: the same batch, all of it, at the weights of the step before, clipped by its own
+// norm.
+TEST_F(OracleTest, TheSecondGradientIsOfTheWholeSameBatchAtThePreviousWeights) {
+    for (const SecondGradient mode : {SecondGradient::previous_weights, SecondGradient::prefetch}) {
+        SCOPED_TRACE(mode == SecondGradient::prefetch ? "prefetch" : "previous_weights");
+        Rig rig(shard(), mode);
+        std::vector<std::vector<float>> before;
+        for (std::int64_t step = 1; step <= kSteps; ++step) {
+            const std::vector<std::vector<float>> current = {rig.weights(0), rig.weights(1)};
+            rig.oracle.compute(step, rig.hash);
+            const StepGradients gradients = rig.oracle.gradients();
+            const Expected own(current, (step - 1) * kBatch, kBatch);
+            expect_gradient(rig.store.gradients(), own);
+            EXPECT_NEAR(value(gradients.scale), own.factor(), 32 * kF32);
+            if (step == 1) {
+                EXPECT_EQ(value(gradients.previous_scale), 0) << "the first step has no step before it";
+                for (const Tensor& t : gradients.previous)
+                    for (std::int64_t j = 0; j < t.count(); ++j) EXPECT_EQ(t.as<float>()[j], 0);
+            } else {
+                const Expected previous(before, (step - 1) * kBatch, kBatch);
+                expect_gradient(gradients.previous, previous);
+                EXPECT_NEAR(value(gradients.previous_scale), previous.factor(), 32 * kF32);
+                EXPECT_LT(previous.factor(), 1) << "the test clips nothing";
+                EXPECT_GT(std::abs(previous.factor() - own.factor()), 1e-3) << "the test cannot tell the two apart";
+            }
+            rig.oracle.before_update(step);
+            rig.move_weights(step);
+            before = current;
+        }
+        const std::int64_t k = kBatch / kMicro;
+        EXPECT_EQ(rig.oracle.gradients_taken(), kSteps * k);
+        // Prefetched ones are one step ahead, so that a run can be extended; kept weights begin with the second step.
+        EXPECT_EQ(rig.oracle.second_gradients_taken(),
+                  mode == SecondGradient::prefetch ? kSteps * k : (kSteps - 1) * k);
+
+        // Sample by sample, from the calls themselves.
+        std::vector<int> taken((kSteps + 1) * kBatch), second(taken);
+        const void* into = rig.store.gradients()[0].data;
+        for (const auto& call : rig.problem.calls)
+            for (std::int64_t s = 0; s < call.sequences; ++s)
+                ++(call.into == into ? taken : second).at(call.first_sample + s);
+        for (std::int64_t s = 0; s < std::int64_t(taken.size()); ++s) {
+            EXPECT_EQ(taken[s], s < kSteps * kBatch) << s;
+            const bool wanted = s >= kBatch && (mode == SecondGradient::prefetch || s < kSteps * kBatch);
+            EXPECT_EQ(second[s], wanted) << s;
+        }
+    }
+}
+
+TEST_F(OracleTest, BothSecondGradientsAreEqualToTheLastBit) {
+    Rig kept(shard(), SecondGradient::previous_weights), prefetched(shard(), SecondGradient::prefetch);
+    for (std::int64_t step = 1; step <= kSteps; ++step) {
+        std::vector<std::vector<float>> seen[2];
+        int which = 0;
+        for (Rig* rig : {&kept, &prefetched}) {
+            rig->oracle.compute(step, rig->hash);
+            const StepGradients g = rig->oracle.gradients();
+            for (const Tensor& t : g.previous) seen[which].emplace_back(t.as<float>(), t.as<float>() + t.count());
+            seen[which].push_back({static_cast<float>(value(g.previous_scale)), static_cast<float>(value(g.scale))});
+            ++which;
+            rig->oracle.before_update(step);
+            rig->move_weights(step);
+        }
+        EXPECT_EQ(seen[0], seen[1]) << "step " << step;
+        EXPECT_EQ(kept.hash.state(), prefetched.hash.state());
+    }
+}
+
+// After a step that changed nothing, "the previous weights" are still those before the last step that did.
+TEST_F(OracleTest, ABadStepKeepsThePreviousWeights) {
+    Rig rig(shard(), SecondGradient::previous_weights);
+    std::vector<std::vector<float>> before;
+    for (std::int64_t step = 1; step <= kSteps; ++step) {
+        const std::vector<std::vector<float>> current = {rig.weights(0), rig.weights(1)};
+        rig.problem.bad = step == 3;
+        rig.oracle.compute(step, rig.hash);
+        EXPECT_EQ(rig.oracle.read().ok, step == 3 ? 0 : 1);
+        if (step > 1 && step != 3)
+            expect_gradient(rig.oracle.gradients().previous, Expected(before, (step - 1) * kBatch, kBatch));
+        rig.oracle.before_update(step);
+        if (step == 3) continue;
+        rig.move_weights(step);
+        before = current;
+    }
+}
+
+// A second gradient that is not finite makes the step bad that would use it, and no other.
+TEST_F(OracleTest, ABadSecondGradientMakesItsStepBad) {
+    Rig rig(shard(), SecondGradient::prefetch);
+    for (std::int64_t step = 1; step <= 4; ++step) {
+        rig.problem.bad = false;
+        rig.oracle.compute(step, rig.hash);
+        EXPECT_EQ(rig.oracle.read().ok, step == 3 ? 0 : 1) << step;
+        rig.problem.bad = step == 2;  // the one prefetched for step 3
+        rig.oracle.before_update(step);
+        rig.move_weights(step);
+    }
+}
+
+TEST_F(OracleTest, ARankTakesItsShareAndExchangesEverything) {
+    Rig rig(shard(), SecondGradient::previous_weights, 1, 3);
+    for (std::int64_t step = 1; step <= 2; ++step) {
+        rig.problem.calls.clear();
+        rig.oracle.compute(step, rig.hash);
+        ASSERT_EQ(rig.problem.calls.size(), std::size_t(step));  // two sequences a rank, one micro-batch
+        for (const auto& call : rig.problem.calls) EXPECT_EQ(call.first_sample, (step - 1) * kBatch + 2);
+        EXPECT_EQ(rig.comm.exchanged.size(), rig.store.specs().size() + 1) << "all gradients and the loss";
+        expect_gradient(rig.store.gradients(), Expected({rig.weights(0), rig.weights(1)}, (step - 1) * kBatch + 2, 2));
+        rig.oracle.before_update(step);
+    }
+}
+
+}  // namespace
+}  // namespace steepest

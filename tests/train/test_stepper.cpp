@@ -1,0 +1,198 @@
+// Steps of a real model: what a bad one leaves alone, what the two second gradients agree on, what a step costs.
+#include "tests/train/run_fixture.h"
+#include "train/stepper.h"
+
+#include <cmath>
+
+namespace steepest {
+namespace {
+
+class StepperTest : public testing::RunTest {
+protected:
+    // One stepper with its machine.
+    struct Rig {
+        explicit Rig(const RunConfig& config, int threads = 2)
+            : cpu(threads), comm(make_single()), stepper(config, *comm) {
+            stepper.allocate(&cpu);
+            stepper.runner().parameters().initialize(config.init_seed());
+        }
+        StepReport step(std::int64_t k) { return stepper.step(k, hash); }
+        // Every byte that training keeps, by name.
+        std::map<std::string, std::string> bytes() const {
+            std::map<std::string, std::string> all;
+            auto add = [&](const std::vector<NamedTensor>& list) {
+                for (const NamedTensor& t : list)
+                    all[t.name] = std::string(static_cast<const char*>(t.tensor.data), t.tensor.bytes());
+            };
+            add(const_cast<Stepper&>(stepper).runner().named_weights());
+            add(stepper.named_state());
+            return all;
+        }
+        // The first value of a parameter.
+        float& weight(const std::string& name) {
+            for (const NamedTensor& t : stepper.runner().named_weights())
+                if (t.name == name) return *t.tensor.as<float>();
+            throw std::runtime_error("no parameter " + name);
+        }
+        Cpu cpu;
+        std::unique_ptr<Communicator> comm;
+        Stepper stepper;
+        TokenStreamHash hash;
+    };
+    static void expect_same_bytes(const std::map<std::string, std::string>& a,
+                                  const std::map<std::string, std::string>& b) {
+        ASSERT_EQ(a.size(), b.size());
+        for (const auto& [name, bytes] : a) EXPECT_TRUE(bytes == b.at(name)) << name << " has changed";
+    }
+};
+
+const std::vector<std::string> kOptimizers = testing::preset_names("optimizers");
+
+// The gate: a bad step leaves weights and state alone to the last bit, whatever the optimizer, and training goes on.
+TEST_F(StepperTest, ABadStepChangesNothing) {
+    for (const std::string& optimizer : kOptimizers)
+        for (const char* compute : {"fp32", "bf16"}) {
+            SCOPED_TRACE(optimizer + " " + compute);
+            Rig rig(config({"optimizer=" + optimizer, std::string("precision.compute=") + compute}));
+            for (std::int64_t k = 1; k <= 3; ++k) ASSERT_TRUE(rig.step(k).ok());
+
+            float& weight = rig.weight("h.1.ln_2.weight");
+            const float healthy = std::exchange(weight, std::numeric_limits<float>::infinity());
+            const auto before = rig.bytes();
+            const StepReport report = rig.step(4);
+            EXPECT_FALSE(report.ok());
+            expect_same_bytes(before, rig.bytes());
+            EXPECT_EQ(rig.stepper.find_culprit(4).substr(0, 15), "h.1.ln_2.weight");
+            expect_same_bytes(before, rig.bytes());
+            EXPECT_FALSE(rig.step(5).ok());
+            expect_same_bytes(before, rig.bytes());
+
+            weight = healthy;
+            EXPECT_TRUE(rig.step(6).ok());
+            EXPECT_NE(before.at("wte.weight"), rig.bytes().at("wte.weight"));
+        }
+}
+
+// Whatever holds the first number that is not finite is named, also when it is no weight.
+TEST_F(StepperTest, TheCulpritIsTheFirstBadTensor) {
+    for (const char* name :
+         {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight", "h.1.mlp.c_proj.bias", "ln_f.bias"}) {
+        Rig rig(config());
+        rig.weight(name) = NAN;
+        EXPECT_FALSE(rig.step(1).ok());
+        const std::string culprit = rig.stepper.find_culprit(1);
+        EXPECT_EQ(culprit.substr(0, culprit.find(' ')), name) << culprit;
+    }
+    // Finite weights whose products overflow: the tensor that first holds the infinity.
+    Rig rig(config());
+    for (const NamedTensor& t : rig.stepper.runner().named_weights())
+        if (t.name == "h.0.mlp.c_fc.weight")
+            for (std::int64_t i = 0; i < t.tensor.count(); ++i) t.tensor.as<float>()[i] = 3e38f;
+    EXPECT_FALSE(rig.step(1).ok());
+    const std::string culprit = rig.stepper.find_culprit(1);
+    EXPECT_NE(culprit.find("is not finite"), std::string::npos) << culprit;
+    EXPECT_EQ(culprit.find("h.0.mlp.c_fc.weight"), std::string::npos) << culprit;
+    // Nothing of the search stays behind: the ops are not checked afterwards.
+    EXPECT_FALSE(rig.step(2).ok());
+}
+
+TEST_F(StepperTest, KeptWeightsAndPrefetchedGradientsAreEqualToTheLastBit) {
+    for (const char* compute : {"fp32", "bf16"}) {
+        const auto rig = [&](const char* second) {
+            return Rig(config({"optimizer=muon-mvr2", std::string("precision.compute=") + compute,
+                               std::string("second_gradient=") + second}));
+        };
+        Rig kept = rig("previous_weights"), prefetched = rig("prefetch");
+        for (std::int64_t k = 1; k <= 8; ++k) {
+            const StepReading a = kept.step(k).reading, b = prefetched.step(k).reading;
+            EXPECT_EQ(a.loss, b.loss);
+            EXPECT_EQ(a.norm, b.norm);
+            EXPECT_EQ(a.factor, b.factor);
+        }
+        const auto a = kept.bytes(), b = prefetched.bytes();
+        int compared = 0;
+        for (const auto& [name, bytes] : a)
+            if (b.contains(name)) {
+                EXPECT_TRUE(bytes == b.at(name)) << name;
+                ++compared;
+            }
+        EXPECT_GT(compared, 28) << "all weights and the optimizer's state";
+        EXPECT_EQ(kept.hash.state(), prefetched.hash.state());
+        // Two micro-batches a step.
+        EXPECT_EQ(kept.stepper.oracle().second_gradients_taken(), 2 * 7);
+        EXPECT_EQ(prefetched.stepper.oracle().second_gradients_taken(), 2 * 8);
+    }
+}
+
+TEST_F(StepperTest, ThreadsDecideNoBit) {
+    for (const char* compute : {"fp32", "bf16"})
+        for (const char* optimizer : {"adamw", "muon-mvr2", "normalized-sgd"}) {
+            SCOPED_TRACE(std::string(compute) + " " + optimizer);
+            const RunConfig run = config(
+                {std::string("optimizer=") + optimizer, std::string("precision.compute=") + compute, "model.width=32"});
+            std::vector<std::map<std::string, std::string>> all;
+            for (const int threads : {1, 2, 3}) {
+                Rig rig(run, threads);
+                for (std::int64_t k = 1; k <= 6; ++k) rig.step(k);
+                all.push_back(rig.bytes());
+            }
+            expect_same_bytes(all[0], all[1]);
+            expect_same_bytes(all[0], all[2]);
+        }
+}
+
+// Micro-batches are summed in another order and nothing else: first gradients agree to rounding.
+TEST_F(StepperTest, MicroBatchesChangeOnlyRounding) {
+    std::vector<std::vector<float>> gradients;
+    std::vector<float> losses;
+    std::vector<std::uint64_t> hashes;
+    for (const char* micro : {"1", "2", "4", "0"}) {
+        Rig rig(config({std::string("micro_batch=") + micro, "max_gradient_norm=0"}));
+        TokenStreamHash hash;
+        rig.stepper.optimizer().begin_step(1, 8);
+        rig.stepper.oracle().compute(1, hash);
+        hashes.push_back(hash.state());
+        losses.push_back(rig.stepper.oracle().read().loss);
+        auto& all = gradients.emplace_back();
+        for (const Tensor& t : rig.stepper.runner().parameters().gradients())
+            all.insert(all.end(), t.as<float>(), t.as<float>() + t.count());
+    }
+    for (std::size_t k = 1; k < gradients.size(); ++k) {
+        double difference = 0, norm = 0;
+        for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+            difference += std::pow(double(gradients[k][i]) - gradients[0][i], 2);
+            norm += std::pow(double(gradients[0][i]), 2);
+        }
+        // Sums of 32 tokens of f32 terms through two layers: some hundred roundings, relative to the norm.
+        EXPECT_LT(std::sqrt(difference / norm), 300 * 0x1p-24) << k;
+        EXPECT_NEAR(losses[k], losses[0], 100 * 0x1p-24 * losses[0]);
+        EXPECT_EQ(hashes[k], hashes[0]) << "the tokens are the same";
+    }
+    EXPECT_EQ(gradients[2], gradients[3]) << "0 is the whole batch";
+}
+
+TEST_F(StepperTest, WhatDoesNotDivideIsRefused) {
+    EXPECT_NE(testing::message_of<InputError>([&] { Rig(config({"micro_batch=3"})); }).find("/micro_batch: 3"),
+              std::string::npos);
+}
+
+// What is planned depends on the model and the batch, not on how long it trains.
+TEST_F(StepperTest, MemoryPlannedIsIndependentOfSteps) {
+    const auto comm = make_single();
+    const auto plan = [&](const RunConfig& run) {
+        const Stepper stepper(run, *comm);
+        std::map<std::string, std::int64_t> bytes;
+        for (const MemoryLine& line : const_cast<Stepper&>(stepper).runner().memory()) bytes[line.what] = line.bytes;
+        return bytes;
+    };
+    for (const std::string& optimizer : kOptimizers) {
+        const auto few = plan(config({"optimizer=" + optimizer, "steps=10"}));
+        EXPECT_EQ(few, plan(config({"optimizer=" + optimizer, "steps=1000000000"}))) << optimizer;
+        // Nor does accumulation cost memory: one micro-batch's activations, one set of gradients.
+        auto accumulated = plan(config({"optimizer=" + optimizer, "batch=64", "micro_batch=2"}));
+        EXPECT_EQ(few, accumulated) << optimizer;
+    }
+}
+
+}  // namespace
+}  // namespace steepest
