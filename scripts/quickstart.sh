@@ -5,11 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install_packages.sh build demo
-cmake --preset release -DSTEEPEST_TESTS=OFF -B build/quickstart >/dev/null
-cmake --build build/quickstart --parallel
+cmake --preset release -DSTEEPEST_TESTS=OFF >/dev/null
+cmake --build --preset release --parallel
 scripts/get_bible.sh
 
-steepest=build/quickstart/steepest
+steepest=build/release/steepest
 runs=runs/quickstart
 start=$SECONDS
 for optimizer in adamw signsgd muon muon-mvr2; do

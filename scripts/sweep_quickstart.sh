@@ -5,11 +5,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-steepest=${1:-build/quickstart/steepest}
+steepest=${1:-build/release/steepest}
 runs=runs/quickstart-sweep
 declare -A scales=(
     [adamw]="1 2 4 8 16"
-    [signsgd]="1 2 4 8 16"
+    [signsgd]="2 4 8 16 32"
     [muon]="0.25 0.5 1 2 4"
     [muon-mvr2]="0.5 1 2 4 8"
 )

@@ -14,7 +14,7 @@ part() {
 }
 
 jobs=$(nproc)
-build() { cmake --preset "$1" -DSTEEPEST_WERROR=ON >/dev/null && cmake --build "build/$1" --parallel "$jobs" | tail -n 1; }
+build() { cmake --preset "$1" -DSTEEPEST_WERROR=ON -DSTEEPEST_TESTS=ON >/dev/null && cmake --build "build/$1" --parallel "$jobs" | tail -n 1; }
 run_tests() { ctest --test-dir "build/$1" --output-on-failure --parallel "$jobs" --timeout 1200 | tail -n 40; }
 portable() {
     # Without oneDNN: the build that machines without the package get, and its products.

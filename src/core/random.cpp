@@ -35,7 +35,8 @@ double Random::uniform(std::uint64_t index) const {
 
 double Random::normal(std::uint64_t index) const {
     const Philox4 w = words(index / 2);
-    const double radius = std::sqrt(-2 * std::log1p(-unit(w[0], w[1]))), angle = 2 * std::numbers::pi * unit(w[2], w[3]);
+    const double radius = std::sqrt(-2 * std::log1p(-unit(w[0], w[1]))),
+                 angle = 2 * std::numbers::pi * unit(w[2], w[3]);
     return radius * (index % 2 ? std::sin(angle) : std::cos(angle));
 }
 

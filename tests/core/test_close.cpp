@@ -1,5 +1,4 @@
 #include "tests/close.h"
-
 #include "tests/harness.h"
 
 namespace steepest::testing {
