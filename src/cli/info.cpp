@@ -3,6 +3,7 @@
 #include "core/build_config.h"
 #include "core/presets.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cuda/devices.h"
 
 #include <cstdio>
 
@@ -14,6 +15,10 @@ Action add_info(CLI::App&) {
         std::printf("steepest %s, commit %s, %s build by %s\n", kVersion.data(), kCommit.data(), kBuildType.data(),
                     kCompiler.data());
         std::printf("cpu: %s\n", cpu.describe().c_str());
+        const CudaDevices gpus = cuda_devices();
+        for (const std::string& name : gpus.names)
+            std::printf("gpu: %s; not used: this version trains on the CPU\n", name.c_str());
+        if (gpus.names.empty()) std::printf("gpu: none (%s)\n", gpus.absence.c_str());
         std::printf("presets are looked for in:\n");
         for (const auto& root : config_roots(".")) std::printf("  %s\n", root.c_str());
     };

@@ -15,13 +15,19 @@ struct ConfigArguments {
     std::vector<std::string> sets;
 
     void declare(CLI::App& app) {
-        app.add_option("CONFIG", config, "a JSON file, or the name of an experiment (steepest list experiments)")
+        app.add_option("CONFIG", config,
+                       "a JSON file, a run directory, or the name of an experiment (steepest list experiments)")
             ->required();
         app.add_option("--set", sets, "set one option, e.g. optimizer.groups.matrices.learning_rate=0.01; repeatable")
             ->type_name("KEY=VALUE")
             ->allow_extra_args(false);
     }
-    RunConfig load() const { return load_config<RunConfig>(config, sets); }
+    // A run directory stands for the config in it.
+    std::string path() const {
+        const std::string inside = config + "/config.json";
+        return std::filesystem::exists(inside) ? inside : config;
+    }
+    RunConfig load() const { return load_config<RunConfig>(path(), sets); }
 };
 
 struct RunArguments {

@@ -1,6 +1,7 @@
 // `steepest train CONFIG`: a run, or with --dry-run what it would be.
 #include "cli/backend.h"
 #include "cli/run_arguments.h"
+#include "kernels/cuda/devices.h"
 #include "report/table.h"
 #include "train/trainer.h"
 
@@ -67,13 +68,15 @@ void train(const Options& options) {
     std::signal(SIGXFSZ, SIG_IGN);
     RunDirectory directory({.runs = config.runs,
                             .name = config.name,
-                            .config_path = options.config.config,
+                            .config_path = options.config.path(),
                             .seed = config.seed,
                             .resume = options.resume,
                             .overwrite = options.overwrite});
     Console console({.name = directory.name(), .log_path = directory.train_log_path(), .quiet = options.quiet});
     Backend backend(config);
     console.logger().info("{}", backend.describe());
+    for (const std::string& gpu : cuda_devices().names)
+        console.logger().info("{} is not used: this version trains on the CPU", gpu);
     trainer.run(backend.device(), backend.describe(), directory, console);
 }
 

@@ -58,6 +58,7 @@ public:
     // Micro-batches whose gradient was taken so far: at the current weights, and at the previous ones.
     std::int64_t gradients_taken() const { return taken_; }
     std::int64_t second_gradients_taken() const { return second_taken_; }
+    bool prefetches() const { return options_.second == SecondGradient::prefetch; }
     // Gradient evaluations a step costs, in whole batches.
     int gradients_per_step() const { return options_.second == SecondGradient::none ? 1 : 2; }
 

@@ -71,12 +71,12 @@ StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
 
 std::string Stepper::find_culprit(std::int64_t step) {
     const Device device = runner_.device();
-    std::string culprit;
+    std::string culprit = oracle_->prefetches() ? "the gradient that was prefetched in the step before"
+                                                : "nothing in a second pass: the first one was disturbed";
     hooks(device).check_finite = true;
     try {
         TokenStreamHash nothing;
         oracle_->compute(step, nothing);
-        culprit = "nothing in a second pass: the first one was disturbed";
     } catch (const NonFiniteError& e) {
         const std::string name = runner_.tensor_at(e.address);
         culprit = name.empty() ? e.what() : name + " (" + e.what() + ")";

@@ -34,6 +34,9 @@ Json identity(Json config) {
     for (const char* key : {"model", "optimizer", "data", "batch", "micro_batch", "seed", "seeds", "precision",
                             "max_gradient_norm", "second_gradient"})
         if (config.contains(key)) kept[key] = std::move(config[key]);
+    // Where the files lie does not matter; what is in them does, and their fingerprints say that.
+    if (kept.contains("data") && kept["data"].is_object())
+        for (const char* place : {"train", "validation"}) kept["data"].erase(place);
     // A preset that is described in other words is the same preset.
     for (const char* part : {"model", "optimizer"})
         if (kept.contains(part) && kept[part].is_object())

@@ -1,0 +1,7 @@
+#include "kernels/cuda/devices.h"
+
+namespace steepest {
+
+CudaDevices cuda_devices() { return {.names = {}, .absence = "this build was made without a CUDA toolkit"}; }
+
+}  // namespace steepest
