@@ -20,7 +20,7 @@ portable() {
     # Without oneDNN: the build that machines without the package get, and its products.
     cmake --preset release -DSTEEPEST_WERROR=ON -DSTEEPEST_ONEDNN=OFF -B build/portable >/dev/null
     cmake --build build/portable --parallel "$jobs" --target test_ops steepest | tail -n 1
-    build/portable/test_ops --gtest_brief=1
+    OMP_WAIT_POLICY=passive build/portable/tests/test_ops --gtest_brief=1
 }
 formatted() {
     command -v clang-format >/dev/null || { echo "clang-format is not installed: not checked"; return 0; }
