@@ -99,7 +99,7 @@ void Trainer::run(Device device, const std::string& device_name, RunDirectory& d
                                 std::to_string(state_.step));
         }
         if (config_.evaluation.every > 0 && (due(config_.evaluation.every) || last())) evaluate(console);
-        if (due(config_.sampling.every)) sample();
+        if (due(config_.sampling.every)) sample(console);
         // Asked once: a signal that comes while a checkpoint is being decided on must not end the run without one.
         const bool scheduled = due(config_.checkpoint.every) || last(), stop = interrupt.requested() && !last();
         if (scheduled || stop) checkpoint(checkpoints, scheduled);
@@ -250,7 +250,7 @@ void Trainer::evaluate(Console& console) {
     console.evaluation(state_.step, "validation", loss);
 }
 
-void Trainer::sample() {
+void Trainer::sample(Console& console) {
     const SamplingConfig& rule = config_.sampling;
     const Random random(config_.seed, "sampling", static_cast<std::uint64_t>(state_.step));
     const std::vector<std::int32_t> tokens =
@@ -264,6 +264,8 @@ void Trainer::sample() {
     }
     line["time"] = clock();
     log_->write(line);
+    // As JSON text: one line whatever the model wrote.
+    console.logger().info("step {} sample  {}", state_.step, line[line.contains("text") ? "text" : "tokens"].dump());
 }
 
 void Trainer::checkpoint(Checkpoints& checkpoints, bool scheduled) {

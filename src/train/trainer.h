@@ -29,7 +29,7 @@ private:
     bool resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console);
     void train_step(std::int64_t step, Console& console);
     void evaluate(Console& console);
-    void sample();
+    void sample(Console& console);
     // Scheduled ones are in the log; one on the way out is not, so that a resumed run's log is that of an undisturbed
     // one.
     void checkpoint(Checkpoints& checkpoints, bool scheduled);
