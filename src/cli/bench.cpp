@@ -1,6 +1,7 @@
 // `steepest bench step|ops CONFIG`: what a training step costs here, on random tokens of the config's shape.
 #include "cli/backend.h"
 #include "cli/run_arguments.h"
+#include "core/clock.h"
 #include "core/config_writer.h"
 #include "core/error.h"
 #include "data/token_shard.h"
@@ -9,7 +10,6 @@
 #include "train/stepper.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -71,10 +71,9 @@ double peak_flops(Device device, DType dtype) {
     const LinearForward op{.y = matrix(dtype), .x = matrix(dtype), .weight = matrix(dtype)};
     double best = 0;
     for (int i = 0; i < 20; ++i) {
-        const auto start = std::chrono::steady_clock::now();
+        const double start = monotonic_seconds();
         run(device, op);
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        best = std::max(best, static_cast<double>(op.flops()) / seconds.count());
+        best = std::max(best, static_cast<double>(op.flops()) / (monotonic_seconds() - start));
     }
     return best;
 }

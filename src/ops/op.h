@@ -4,11 +4,11 @@
 // An op is a plain struct: its tensors by name, its numbers, check() for shapes and dtypes, tensors() that lists every
 // tensor once, outputs first. A backend is an overload run(Backend&, const Op&), found by overload resolution; an op
 // without one does not compile. Outputs never alias inputs unless the op says so.
+#include "core/clock.h"
 #include "core/device.h"
 #include "core/tensor.h"
 #include "ops/hooks.h"
 
-#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -62,10 +62,10 @@ void run(Device device, const Op& op) {
             if (!around.profile) {
                 run(*backend, op);
             } else {
-                const auto start = std::chrono::steady_clock::now();
+                const double start = monotonic_seconds();
                 run(*backend, op);
-                const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-                around.profile->add(Op::name, elapsed.count(), static_cast<double>(bytes_moved(op)), flops_of(op));
+                around.profile->add(Op::name, monotonic_seconds() - start, static_cast<double>(bytes_moved(op)),
+                                    flops_of(op));
             }
             if (around.check_finite) check_finite(*backend, op);
         },

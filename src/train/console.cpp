@@ -1,10 +1,10 @@
 #include "train/console.h"
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "train/terminal.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -24,10 +24,6 @@ constexpr double kRedrawSeconds = 0.1;
 constexpr std::int64_t kPlainLines = 20;   // a run
 constexpr double kSmoothingSeconds = 5.0;  // of the token rate
 constexpr const char* kFilePattern = "%Y-%m-%d %H:%M:%S.%e %l: %v";
-
-double monotonic_seconds() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 bool want_colors() {
     const char *none = std::getenv("NO_COLOR"), *term = std::getenv("TERM");

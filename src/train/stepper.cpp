@@ -1,15 +1,12 @@
 #include "train/stepper.h"
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "ops/hooks.h"
-
-#include <chrono>
 
 namespace steepest {
 
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::int64_t sequences_at_once(const RunConfig& config, const Communicator& comm) {
     if (config.batch % comm.size())
@@ -52,21 +49,21 @@ void Stepper::allocate(Device device) {
 }
 
 StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
-    const double start = now();
+    const double start = monotonic_seconds();
     optimizer_->begin_step(step, runner_.config().total_steps());
     scalars_.upload();
 
     oracle_->compute(step, hash);
-    double at = now();
+    double at = monotonic_seconds();
     optimizer_->estimate();
-    double optimizer_seconds = now() - at;
+    double optimizer_seconds = monotonic_seconds() - at;
     oracle_->before_update(step);
-    at = now();
+    at = monotonic_seconds();
     optimizer_->update();
-    optimizer_seconds += now() - at;
+    optimizer_seconds += monotonic_seconds() - at;
 
     const StepReading reading = oracle_->read();
-    return {.reading = reading, .seconds = now() - start, .optimizer_seconds = optimizer_seconds};
+    return {.reading = reading, .seconds = monotonic_seconds() - start, .optimizer_seconds = optimizer_seconds};
 }
 
 std::string Stepper::find_culprit(std::int64_t step) {

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "core/build_config.h"
+#include "core/clock.h"
 #include "core/config_writer.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -8,7 +9,6 @@
 #include "data/byte_text.h"
 #include "train/interrupt.h"
 
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <filesystem>
@@ -16,8 +16,6 @@
 namespace steepest {
 
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string utc() {
     const std::time_t t = std::time(nullptr);
@@ -62,7 +60,7 @@ std::string Trainer::fingerprint() const {
 }
 
 void Trainer::tick() {
-    const double t = now();
+    const double t = monotonic_seconds();
     state_.wall_seconds += t - last_tick_;
     last_tick_ = t;
 }
@@ -79,7 +77,7 @@ Json Trainer::clock() const { return {{"train_s", state_.train_seconds}, {"wall_
 
 void Trainer::run(Device device, const std::string& device_name, RunDirectory& directory, Console& console) {
     const InterruptGuard interrupt;
-    last_tick_ = now();
+    last_tick_ = monotonic_seconds();
     stepper_.allocate(device);
     Checkpoints checkpoints(directory.checkpoints_path(), device, config_.checkpoint.keep, console.logger());
     if (!directory.resumed() || !resume(directory, checkpoints, console)) start(device_name, directory, console);
@@ -235,8 +233,8 @@ void Trainer::train_step(std::int64_t step, Console& console) {
 
 void Trainer::evaluate(Console& console) {
     Evaluator& evaluator = *stepper_.runner().evaluator();
-    const double start = now(), loss = evaluator.loss(stepper_.runner().parameters().copies());
-    const double seconds = now() - start;
+    const double start = monotonic_seconds(), loss = evaluator.loss(stepper_.runner().parameters().copies());
+    const double seconds = monotonic_seconds() - start;
     state_.eval_seconds += seconds;
     tick();
     Json line = {{"kind", "eval"}, {"step", state_.step}};
@@ -272,9 +270,9 @@ void Trainer::checkpoint(Checkpoints& checkpoints, bool scheduled) {
     log_->sync();
     tick();
     state_.log_offset = log_->offset();
-    const double start = now();
+    const double start = monotonic_seconds();
     checkpoints.save(state_, stepper_.runner().named_weights(), stepper_.named_state());
-    if (scheduled) log_checkpoint(now() - start);
+    if (scheduled) log_checkpoint(monotonic_seconds() - start);
 }
 
 void Trainer::log_checkpoint(double seconds) {
