@@ -1,24 +1,27 @@
 #pragma once
 // Device: which backend runs the ops, chosen at run time. Backends are incomplete here; only main and tests construct
 // one.
+#include "core/backends.h"
+
 #include <cstddef>
 #include <cstdint>
-#include <variant>
 
 namespace steepest {
 
-class Cpu;
-
-using Device = std::variant<Cpu*>;
-
 // What core needs of a backend, one overload a backend, defined beside its kernels.
 //   allocate: uninitialised bytes, aligned to 64; throws DeviceError when there are none.
-//   copy_*:   return when the bytes are there.
+//   copy_*:   after every op that was run before; return when the bytes are there.
+//   fill_zero: after every op that was run before, and before every op that is run from now on.
 void* allocate(Cpu&, std::int64_t bytes);
+void* allocate(Cuda&, std::int64_t bytes);
 void release(Cpu&, void* data, std::int64_t bytes);
+void release(Cuda&, void* data, std::int64_t bytes);
 void copy_to_device(Cpu&, void* device, const void* host, std::int64_t bytes);
+void copy_to_device(Cuda&, void* device, const void* host, std::int64_t bytes);
 void copy_to_host(Cpu&, void* host, const void* device, std::int64_t bytes);
+void copy_to_host(Cuda&, void* host, const void* device, std::int64_t bytes);
 void fill_zero(Cpu&, void* device, std::int64_t bytes);
+void fill_zero(Cuda&, void* device, std::int64_t bytes);
 
 inline void copy_to_device(Device d, void* device, const void* host, std::int64_t bytes) {
     std::visit([&](auto* b) { copy_to_device(*b, device, host, bytes); }, d);

@@ -35,6 +35,7 @@ struct AttentionForward {
     std::int64_t flops() const { return 2 * out.shape.count() * (out.shape[1] + 1); }
 };
 void run(Cpu&, const AttentionForward&);
+void run(Cuda&, const AttentionForward&);
 
 // Gradient of the above with respect to qkv, recomputing the probabilities from lse:
 //   dv[j] = sum_i p[i, j] dout[i];   ds[i, j] = p[i, j] (dout[i] . v[j] - dout[i] . out[i]);
@@ -63,5 +64,6 @@ struct AttentionBackward {
     std::int64_t flops() const { return 5 * out.shape.count() * (out.shape[1] + 1); }
 };
 void run(Cpu&, const AttentionBackward&);
+void run(Cuda&, const AttentionBackward&);
 
 }  // namespace steepest

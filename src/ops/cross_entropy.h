@@ -36,5 +36,6 @@ struct CrossEntropy {
     }
 };
 void run(Cpu&, const CrossEntropy&);
+void run(Cuda&, const CrossEntropy&);
 
 }  // namespace steepest

@@ -48,6 +48,7 @@ struct DualEma {
     }
 };
 void run(Cpu&, const DualEma&);
+void run(Cuda&, const DualEma&);
 
 // With G = gradient_scale * g:   m = b1 m + (1 - b1) G;   v = b2 v + (1 - b2) G^2;
 //   u = (m * m_correction) / (sqrt(v * v_correction) + epsilon),   corrections 1 / (1 - b^t)
@@ -75,6 +76,7 @@ struct AdamEstimate {
     }
 };
 void run(Cpu&, const AdamEstimate&);
+void run(Cuda&, const AdamEstimate&);
 
 // The corrected gradient of momentum variance reduction, with G = gradient_scale * g, H = other_scale * other:
 //   c = G + strength * (G - H);   and, if keep_gradient, other = G
@@ -101,6 +103,7 @@ struct MvrCorrect {
     }
 };
 void run(Cpu&, const MvrCorrect&);
+void run(Cuda&, const MvrCorrect&);
 
 // For each tensor i, with C = c / max(1, sqrt(sums[i]) / max_norm) (C = c if max_norm is 0):
 //   m = beta m + (1 - beta) C;   u = gain * m
@@ -131,6 +134,7 @@ struct ClippedEma {
     }
 };
 void run(Cpu&, const ClippedEma&);
+void run(Cuda&, const ClippedEma&);
 
 // x = sign(x), with sign(0) = 0: the direction of steepest descent under the max norm.
 //
@@ -149,6 +153,7 @@ struct Sign {
     }
 };
 void run(Cpu&, const Sign&);
+void run(Cuda&, const Sign&);
 
 // x[i] = x[i] / sqrt(sums[i]), or / sqrt(sums[0]) if there is one sum for all; zero where the sum is zero: the
 // direction of steepest descent under the Euclidean (Frobenius) norm. The dual norm is the square root of the sum.
@@ -171,6 +176,7 @@ struct Normalize {
     }
 };
 void run(Cpu&, const Normalize&);
+void run(Cuda&, const Normalize&);
 
 // w = (1 - learning_rate * weight_decay) w - learning_rate * factors[i] * direction;   copy = w rounded to its dtype
 // Decay is decoupled, by the plain learning rate: Loshchilov, Hutter 2019, arXiv:1711.05101, and as Moonlight's Muon.
@@ -199,6 +205,7 @@ struct WeightUpdate {
     }
 };
 void run(Cpu&, const WeightUpdate&);
+void run(Cuda&, const WeightUpdate&);
 
 // to[i] = from[i], converting between f32 and bf16.
 struct Copy {
@@ -219,5 +226,6 @@ struct Copy {
     }
 };
 void run(Cpu&, const Copy&);
+void run(Cuda&, const Copy&);
 
 }  // namespace steepest

@@ -27,6 +27,7 @@ struct EmbeddingForward {
     void tensors(auto&& visit) const { visit("y", y), visit("tokens", tokens), visit("wte", wte), visit("wpe", wpe); }
 };
 void run(Cpu&, const EmbeddingForward&);
+void run(Cuda&, const EmbeddingForward&);
 
 // dwte[v] += sum of dy[b, t] over tokens[b, t] == v, in the order of (b, t);   dwpe[t] (+)= sum over b of dy[b, t].
 // Deterministic: no atomics, each row is summed by one worker in a fixed order.
@@ -55,5 +56,6 @@ struct EmbeddingBackward {
     }
 };
 void run(Cpu&, const EmbeddingBackward&);
+void run(Cuda&, const EmbeddingBackward&);
 
 }  // namespace steepest

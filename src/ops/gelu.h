@@ -19,6 +19,7 @@ struct GeluForward {
     void tensors(auto&& visit) const { visit("y", y), visit("x", x); }
 };
 void run(Cpu&, const GeluForward&);
+void run(Cuda&, const GeluForward&);
 
 // dx = dy * gelu'(x).   dx, dy, x: any shape, the same, f32 or bf16; dx may alias dy. Computed in f32.
 struct GeluBackward {
@@ -34,5 +35,6 @@ struct GeluBackward {
     void tensors(auto&& visit) const { visit("dx", dx), visit("dy", dy), visit("x", x); }
 };
 void run(Cpu&, const GeluBackward&);
+void run(Cuda&, const GeluBackward&);
 
 }  // namespace steepest

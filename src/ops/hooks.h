@@ -43,7 +43,9 @@ struct OpHooks {
 
 // Every backend has one, and can look through a tensor.
 OpHooks& hooks(Cpu&);
+OpHooks& hooks(Cuda&);
 bool all_finite(Cpu&, const ConstTensor& tensor);
+bool all_finite(Cuda&, const ConstTensor& tensor);
 
 inline OpHooks& hooks(Device device) {
     return std::visit([](auto* backend) -> OpHooks& { return hooks(*backend); }, device);

@@ -42,6 +42,7 @@ struct LayerNormForward {
     }
 };
 void run(Cpu&, const LayerNormForward&);
+void run(Cuda&, const LayerNormForward&);
 
 // Given dy and the forward pass's input x (its `sum` if it had a residual), per row, with n = (x - mean) * rstd, g = dy
 // * weight:
@@ -78,5 +79,6 @@ struct LayerNormBackward {
     }
 };
 void run(Cpu&, const LayerNormBackward&);
+void run(Cuda&, const LayerNormBackward&);
 
 }  // namespace steepest

@@ -37,6 +37,7 @@ struct LinearForward {
     std::int64_t flops() const { return 2 * x.shape.rows() * x.shape.cols() * weight.shape.rows(); }
 };
 void run(Cpu&, const LinearForward&);
+void run(Cuda&, const LinearForward&);
 
 // dx = dy weight, times gelu'(preactivation) elementwise if that is given.
 //
@@ -65,6 +66,7 @@ struct LinearBackwardInput {
     std::int64_t flops() const { return 2 * dy.shape.rows() * dy.shape.cols() * weight.shape.cols(); }
 };
 void run(Cpu&, const LinearBackwardInput&);
+void run(Cuda&, const LinearBackwardInput&);
 
 // dweight (+)= dy^T x;   dbias (+)= column sums of dy.
 //
@@ -94,5 +96,6 @@ struct LinearBackwardWeight {
     std::int64_t flops() const { return 2 * dy.shape.rows() * dy.shape.cols() * x.shape.cols(); }
 };
 void run(Cpu&, const LinearBackwardWeight&);
+void run(Cuda&, const LinearBackwardWeight&);
 
 }  // namespace steepest

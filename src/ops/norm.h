@@ -28,6 +28,7 @@ struct SumOfSquares {
     }
 };
 void run(Cpu&, const SumOfSquares&);
+void run(Cuda&, const SumOfSquares&);
 
 // total (+)= scale * sum of values, in order, in double on the host backend.   total (1) f32, values (n) f32.
 struct Sum {
@@ -45,6 +46,7 @@ struct Sum {
     void tensors(auto&& visit) const { visit("total", total), visit("values", values); }
 };
 void run(Cpu&, const Sum&);
+void run(Cuda&, const Sum&);
 
 // norm = sqrt(sum);   factor = min(1, max_norm / norm) (1 if max_norm is 0);
 // ok = 1 if sum and loss are finite (and also_ok, where given, is 1), else 0.
@@ -67,5 +69,6 @@ struct ClipFactor {
     }
 };
 void run(Cpu&, const ClipFactor&);
+void run(Cuda&, const ClipFactor&);
 
 }  // namespace steepest

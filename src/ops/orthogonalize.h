@@ -59,5 +59,6 @@ struct Orthogonalize {
     }
 };
 void run(Cpu&, const Orthogonalize&);
+void run(Cuda&, const Orthogonalize&);
 
 }  // namespace steepest
