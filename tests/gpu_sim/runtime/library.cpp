@@ -1,0 +1,43 @@
+#include "tests/gpu_sim/runtime/library.h"
+
+#include "tests/gpu_sim/runtime/runtime.h"
+
+namespace gpu_sim {
+
+cudaError_t enqueue_library_task(cudaStream_t handle, LibraryTask task) {
+    return call(__func__, [&](Runtime& r) {
+        Stream& stream = r.stream(handle);
+        Device& device = r.device(stream.device);
+        auto operation = std::make_shared<Operation>();
+        operation->type = cudaGraphNodeTypeKernel;  // what such a library would launch
+        operation->what = task.what;
+        operation->device = stream.device;
+        operation->run = [&r, &device, task] {
+            r.record.count_library_call(task.what);
+            task.run(device.memory);
+        };
+        r.enqueue(stream, operation);
+    });
+}
+
+std::uint64_t device_bytes_at(const void* pointer) {
+    Runtime& r = runtime();
+    const std::lock_guard lock(r.mutex);
+    const auto address = reinterpret_cast<std::uint64_t>(pointer);
+    for (const auto& device : r.devices) {
+        if (!device || !device->memory.owns(pointer)) continue;
+        try {
+            const auto range = device->memory.allocation_of(address);
+            return range.begin + range.bytes - address;
+        } catch (const Fault&) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+bool checks_uninitialised() { return environment().uninitialised; }
+
+void library_report(const std::string& text) { report(text); }
+
+}  // namespace gpu_sim
