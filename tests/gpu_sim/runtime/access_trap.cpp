@@ -20,10 +20,10 @@ void explain(int signal, siginfo_t* info, void*) {
         int length = std::snprintf(text, sizeof text, "gpu_sim: host touched device memory at %p", info->si_addr);
         try {
             const auto range = device->memory.allocation_of(reinterpret_cast<std::uint64_t>(info->si_addr));
-            length += std::snprintf(text + length, sizeof text - length, " (byte %llu of an allocation of %llu)",
-                                    static_cast<unsigned long long>(reinterpret_cast<std::uint64_t>(info->si_addr) -
-                                                                    range.begin),
-                                    static_cast<unsigned long long>(range.bytes));
+            length += std::snprintf(
+                text + length, sizeof text - length, " (byte %llu of an allocation of %llu)",
+                static_cast<unsigned long long>(reinterpret_cast<std::uint64_t>(info->si_addr) - range.begin),
+                static_cast<unsigned long long>(range.bytes));
         } catch (const Fault&) {
             length += std::snprintf(text + length, sizeof text - length, " (in no live allocation)");
         }
@@ -40,7 +40,7 @@ void explain(int signal, siginfo_t* info, void*) {
 
 void install_access_trap() {
     static const bool installed = [] {
-        struct sigaction action{};
+        struct sigaction action {};
         action.sa_sigaction = explain;
         action.sa_flags = SA_SIGINFO | SA_NODEFER;
         return sigaction(SIGSEGV, &action, &previous) == 0;

@@ -38,7 +38,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph_handle)
 cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
     return call(__func__, [&](Runtime& r) {
         const Stream& stream = r.stream(handle);
-        *status = !stream.capture            ? cudaStreamCaptureStatusNone
+        *status = !stream.capture           ? cudaStreamCaptureStatusNone
                   : stream.capture->invalid ? cudaStreamCaptureStatusInvalidated
                                             : cudaStreamCaptureStatusActive;
     });
@@ -101,17 +101,17 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t handle, cudaStream_t stream_handle) 
         const auto self = stream.shared_from_this();
         // Made at the first step: the order of a graph's nodes is drawn when it runs.
         auto step = std::make_shared<std::function<bool()>>();
-        r.scheduler.submit(
-            stream,
-            [&r, self, graph = exec.graph, step]() -> bool {
-                if (!*step) {
-                    const std::string name = self->name() + " graph" + std::to_string(graph->id);
-                    r.record.trace(self->device, name, "launch " + std::to_string(graph->nodes.size()) + " nodes");
-                    *step = steps_of(r, graph, name);
-                }
-                return (*step)();
-            },
-            {exec.last});
+        r.scheduler.submit(stream,
+                           [&r, self, graph = exec.graph, step]() -> bool {
+                               if (!*step) {
+                                   const std::string name = self->name() + " graph" + std::to_string(graph->id);
+                                   r.record.trace(self->device, name,
+                                                  "launch " + std::to_string(graph->nodes.size()) + " nodes");
+                                   *step = steps_of(r, graph, name);
+                               }
+                               return (*step)();
+                           },
+                           {exec.last});
         exec.last = stream.end();
         r.scheduler.let_time_pass();
     });
@@ -145,10 +145,9 @@ cudaError_t cudaGraphKernelNodeGetParams(cudaGraphNode_t handle, cudaKernelNodeP
         static std::map<const Operation*, std::vector<void*>> pointers;
         auto& list = pointers[node.operation.get()];
         list.clear();
-        for (const auto& argument : node.operation->arguments)
-            list.push_back(const_cast<std::byte*>(argument.data()));
-        *parameters = {node.operation->function, node.operation->grid,  node.operation->block,
-                       node.operation->shared,   list.data(), nullptr};
+        for (const auto& argument : node.operation->arguments) list.push_back(const_cast<std::byte*>(argument.data()));
+        *parameters = {node.operation->function, node.operation->grid, node.operation->block,
+                       node.operation->shared,   list.data(),          nullptr};
     });
 }
 

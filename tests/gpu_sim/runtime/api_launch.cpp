@@ -42,8 +42,8 @@ void __cudaRegisterFatBinaryEnd(void**) {}
 void __cudaUnregisterFatBinary(void**) {}
 char __cudaInitModule(void**) { return 1; }
 
-void __cudaRegisterFunction(void** handle, const char* host, char*, const char* name, int, uint3*, uint3*, dim3*,
-                            dim3*, int*) {
+void __cudaRegisterFunction(void** handle, const char* host, char*, const char* name, int, uint3*, uint3*, dim3*, dim3*,
+                            int*) {
     Runtime& r = runtime();
     const std::lock_guard lock(r.mutex);
     r.registry.functions[host] = Function{&binary_of(handle), host, name, readable(name)};
@@ -70,8 +70,7 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, size_t* shared, 
 }
 
 cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* host) {
-    return call(__func__,
-                [&](Runtime& r) { *kernel = reinterpret_cast<cudaKernel_t>(&r.registry.function(host)); });
+    return call(__func__, [&](Runtime& r) { *kernel = reinterpret_cast<cudaKernel_t>(&r.registry.function(host)); });
 }
 
 cudaError_t cudaGetKernel(cudaKernel_t* kernel, const void* host) { return __cudaGetKernel(kernel, host); }
@@ -83,8 +82,7 @@ cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void*
 
 cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, size_t shared,
                                     cudaStream_t stream) {
-    return launch_by("kernel launch", kernel, grid, block, arguments, shared,
-                     stream ? stream : cudaStreamPerThread);
+    return launch_by("kernel launch", kernel, grid, block, arguments, shared, stream ? stream : cudaStreamPerThread);
 }
 
 cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, size_t shared,
@@ -138,8 +136,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ha
     });
 }
 
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* handle, int threads,
-                                                          size_t shared) {
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* handle, int threads, size_t shared) {
     return call(__func__, [&](Runtime& r) {
         const Function& function = r.registry.function(handle);
         *blocks = blocks_per_multiprocessor(kernel_info(r.device(), function), threads, shared);

@@ -174,8 +174,7 @@ cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t byt
 
 cudaError_t cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
                          cudaMemcpyKind kind) {
-    return call(__func__,
-                [&](Runtime& r) { copy_legacy(r, {to, to_pitch, from, from_pitch, width, height, kind}); });
+    return call(__func__, [&](Runtime& r) { copy_legacy(r, {to, to_pitch, from, from_pitch, width, height, kind}); });
 }
 
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
@@ -202,15 +201,13 @@ cudaError_t cudaMemset2DAsync(void* to, size_t pitch, int value, size_t width, s
 }
 
 cudaError_t cudaMemcpyToSymbol(const void* symbol, const void* from, size_t bytes, size_t offset, cudaMemcpyKind kind) {
-    return call(__func__, [&](Runtime& r) {
-        copy_legacy(r, plain(symbol_range(r, symbol, offset, bytes), from, bytes, kind));
-    });
+    return call(__func__,
+                [&](Runtime& r) { copy_legacy(r, plain(symbol_range(r, symbol, offset, bytes), from, bytes, kind)); });
 }
 
 cudaError_t cudaMemcpyFromSymbol(void* to, const void* symbol, size_t bytes, size_t offset, cudaMemcpyKind kind) {
-    return call(__func__, [&](Runtime& r) {
-        copy_legacy(r, plain(to, symbol_range(r, symbol, offset, bytes), bytes, kind));
-    });
+    return call(__func__,
+                [&](Runtime& r) { copy_legacy(r, plain(to, symbol_range(r, symbol, offset, bytes), bytes, kind)); });
 }
 
 cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, size_t bytes, size_t offset,

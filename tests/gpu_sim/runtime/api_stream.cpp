@@ -17,8 +17,7 @@ double now_in_milliseconds() {
 
 void create_stream(Runtime& r, cudaStream_t* handle, unsigned flags, int priority) {
     require(handle != nullptr, cudaErrorInvalidValue, "nowhere to put the stream");
-    require((flags & ~unsigned(cudaStreamNonBlocking)) == 0, cudaErrorInvalidValue,
-            "flags " + std::to_string(flags));
+    require((flags & ~unsigned(cudaStreamNonBlocking)) == 0, cudaErrorInvalidValue, "flags " + std::to_string(flags));
     const auto stream = r.scheduler.create(r.device().number, flags, std::clamp(priority, -5, 0));
     r.live_streams.insert(stream.get());
     *handle = handle_of(*stream);
@@ -67,8 +66,8 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, i
 
 cudaError_t cudaStreamDestroy(cudaStream_t handle) {
     return call(__func__, [&](Runtime& r) {
-        require(handle && handle != cudaStreamLegacy && handle != cudaStreamPerThread,
-                cudaErrorInvalidResourceHandle, "a default stream cannot be destroyed");
+        require(handle && handle != cudaStreamLegacy && handle != cudaStreamPerThread, cudaErrorInvalidResourceHandle,
+                "a default stream cannot be destroyed");
         Stream& stream = r.stream(handle);
         if (stream.capture) {
             stream.capture->invalid = true;

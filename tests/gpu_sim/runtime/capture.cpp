@@ -82,10 +82,10 @@ void wait_for_captured(Stream& stream, const Moment& moment) {
     const auto& capture = moment.capture;
     if (!stream.capture) {
         require(!stream.legacy(), cudaErrorStreamCaptureImplicit, "the legacy stream waits for a captured event");
-        require(std::find(capture->streams.begin(), capture->streams.end(), capture->origin) !=
-                        capture->streams.end() &&
-                    capture->origin->capture == capture,
-                cudaErrorCapturedEvent, "the event was recorded in a capture that has ended");
+        require(
+            std::find(capture->streams.begin(), capture->streams.end(), capture->origin) != capture->streams.end() &&
+                capture->origin->capture == capture,
+            cudaErrorCapturedEvent, "the event was recorded in a capture that has ended");
         stream.capture = capture;
         stream.tail.clear();
         capture->streams.push_back(&stream);
@@ -109,9 +109,8 @@ void require_legacy_stream_allowed(Runtime& r, int device) {
         for (Stream* stream : capture->streams)
             if (stream->blocking() && stream->device == device) {
                 capture->invalid = true;
-                throw Error(cudaErrorStreamCaptureImplicit,
-                            "the legacy default stream would wait for stream " + stream->name() +
-                                ", which is being captured");
+                throw Error(cudaErrorStreamCaptureImplicit, "the legacy default stream would wait for stream " +
+                                                                stream->name() + ", which is being captured");
             }
 }
 
@@ -121,9 +120,9 @@ void require_unsafe_calls_allowed(Runtime& r) {
     bool refused = false;
     for (const auto& capture : ongoing(r)) {
         const bool mine = capture->thread == std::this_thread::get_id();
-        const bool conflict = mine ? capture->mode != cudaStreamCaptureModeRelaxed
-                                   : mode == cudaStreamCaptureModeGlobal &&
-                                         capture->mode == cudaStreamCaptureModeGlobal;
+        const bool conflict = mine
+                                  ? capture->mode != cudaStreamCaptureModeRelaxed
+                                  : mode == cudaStreamCaptureModeGlobal && capture->mode == cudaStreamCaptureModeGlobal;
         if (conflict) capture->invalid = refused = true;
     }
     require(!refused, cudaErrorStreamCaptureUnsupported, "not allowed while a stream is being captured");

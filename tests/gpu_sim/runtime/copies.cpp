@@ -12,10 +12,14 @@ std::uint64_t number_of(const void* p) { return reinterpret_cast<std::uint64_t>(
 
 const char* name_of(Place::Side side) {
     switch (side) {
-        case Place::Side::Pageable: return "pageable host memory";
-        case Place::Side::Pinned: return "pinned host memory";
-        case Place::Side::Managed: return "managed memory";
-        case Place::Side::Device: return "device memory";
+        case Place::Side::Pageable:
+            return "pageable host memory";
+        case Place::Side::Pinned:
+            return "pinned host memory";
+        case Place::Side::Managed:
+            return "managed memory";
+        case Place::Side::Device:
+            return "device memory";
     }
     return "";
 }
@@ -118,7 +122,8 @@ void copy(Runtime& r, Stream& stream, const Copy& c, bool synchronous) {
         require_unsafe_calls_allowed(r);
     }
     if (c.width == 0 || c.height == 0) return;
-    require(c.to && c.from, cudaErrorInvalidValue, c.to ? "the source is a null pointer" : "the destination is a null pointer");
+    require(c.to && c.from, cudaErrorInvalidValue,
+            c.to ? "the source is a null pointer" : "the destination is a null pointer");
     require(c.height == 1 || (c.width <= c.to_pitch && c.width <= c.from_pitch), cudaErrorInvalidPitchValue,
             "rows of " + std::to_string(c.width) + " bytes do not fit pitches of " + std::to_string(c.to_pitch) +
                 " and " + std::to_string(c.from_pitch));
@@ -158,8 +163,7 @@ void fill(Runtime& r, Stream& stream, void* to, std::uint64_t pitch, int value, 
         for (std::uint64_t row = 0; row < height; ++row) {
             auto* target = static_cast<std::byte*>(to) + row * pitch;
             std::memset(bytes_at(r, target, place, width), value, width);
-            if (place.side == Place::Side::Device)
-                r.device(place.device).memory.mark_written(number_of(target), width);
+            if (place.side == Place::Side::Device) r.device(place.device).memory.mark_written(number_of(target), width);
         }
     };
     r.enqueue(stream, operation);

@@ -7,8 +7,8 @@ namespace gpu_sim {
 // What a pointer points at.
 struct Place {
     enum class Side { Pageable, Pinned, Managed, Device } side;
-    int device;                   // of Device: whose memory
-    std::uint64_t begin, bytes;   // the allocation; 0 of Pageable
+    int device;                  // of Device: whose memory
+    std::uint64_t begin, bytes;  // the allocation; 0 of Pageable
     bool on_device() const { return side == Side::Device || side == Side::Managed; }
     bool on_host() const { return side != Side::Device; }
 };

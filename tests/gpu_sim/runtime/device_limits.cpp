@@ -60,50 +60,88 @@ int attribute(cudaDeviceAttr which, int device) {
     const DeviceLimits& l = limits();
     const cudaDeviceProp p = properties(device);
     switch (which) {
-        case cudaDevAttrMaxThreadsPerBlock: return p.maxThreadsPerBlock;
-        case cudaDevAttrMaxBlockDimX: return p.maxThreadsDim[0];
-        case cudaDevAttrMaxBlockDimY: return p.maxThreadsDim[1];
-        case cudaDevAttrMaxBlockDimZ: return p.maxThreadsDim[2];
-        case cudaDevAttrMaxGridDimX: return p.maxGridSize[0];
-        case cudaDevAttrMaxGridDimY: return p.maxGridSize[1];
-        case cudaDevAttrMaxGridDimZ: return p.maxGridSize[2];
-        case cudaDevAttrMaxSharedMemoryPerBlock: return int(p.sharedMemPerBlock);
-        case cudaDevAttrMaxSharedMemoryPerBlockOptin: return int(p.sharedMemPerBlockOptin);
-        case cudaDevAttrMaxSharedMemoryPerMultiprocessor: return int(p.sharedMemPerMultiprocessor);
-        case cudaDevAttrReservedSharedMemoryPerBlock: return int(p.reservedSharedMemPerBlock);
-        case cudaDevAttrTotalConstantMemory: return int(p.totalConstMem);
-        case cudaDevAttrWarpSize: return p.warpSize;
-        case cudaDevAttrMaxRegistersPerBlock: return p.regsPerBlock;
-        case cudaDevAttrMaxRegistersPerMultiprocessor: return p.regsPerMultiprocessor;
-        case cudaDevAttrClockRate: return l.clock_khz;
-        case cudaDevAttrMemoryClockRate: return l.memory_clock_khz;
-        case cudaDevAttrGlobalMemoryBusWidth: return p.memoryBusWidth;
-        case cudaDevAttrMultiProcessorCount: return p.multiProcessorCount;
-        case cudaDevAttrMaxThreadsPerMultiProcessor: return p.maxThreadsPerMultiProcessor;
-        case cudaDevAttrMaxBlocksPerMultiprocessor: return p.maxBlocksPerMultiProcessor;
-        case cudaDevAttrL2CacheSize: return p.l2CacheSize;
-        case cudaDevAttrComputeCapabilityMajor: return p.major;
-        case cudaDevAttrComputeCapabilityMinor: return p.minor;
-        case cudaDevAttrAsyncEngineCount: return p.asyncEngineCount;
-        case cudaDevAttrConcurrentKernels: return p.concurrentKernels;
-        case cudaDevAttrEccEnabled: return p.ECCEnabled;
-        case cudaDevAttrPciBusId: return p.pciBusID;
-        case cudaDevAttrPciDeviceId: return p.pciDeviceID;
-        case cudaDevAttrPciDomainId: return p.pciDomainID;
-        case cudaDevAttrUnifiedAddressing: return p.unifiedAddressing;
-        case cudaDevAttrCanMapHostMemory: return p.canMapHostMemory;
-        case cudaDevAttrManagedMemory: return p.managedMemory;
-        case cudaDevAttrMemoryPoolsSupported: return p.memoryPoolsSupported;
-        case cudaDevAttrStreamPrioritiesSupported: return p.streamPrioritiesSupported;
-        case cudaDevAttrHostRegisterSupported: return p.hostRegisterSupported;
+        case cudaDevAttrMaxThreadsPerBlock:
+            return p.maxThreadsPerBlock;
+        case cudaDevAttrMaxBlockDimX:
+            return p.maxThreadsDim[0];
+        case cudaDevAttrMaxBlockDimY:
+            return p.maxThreadsDim[1];
+        case cudaDevAttrMaxBlockDimZ:
+            return p.maxThreadsDim[2];
+        case cudaDevAttrMaxGridDimX:
+            return p.maxGridSize[0];
+        case cudaDevAttrMaxGridDimY:
+            return p.maxGridSize[1];
+        case cudaDevAttrMaxGridDimZ:
+            return p.maxGridSize[2];
+        case cudaDevAttrMaxSharedMemoryPerBlock:
+            return int(p.sharedMemPerBlock);
+        case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+            return int(p.sharedMemPerBlockOptin);
+        case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+            return int(p.sharedMemPerMultiprocessor);
+        case cudaDevAttrReservedSharedMemoryPerBlock:
+            return int(p.reservedSharedMemPerBlock);
+        case cudaDevAttrTotalConstantMemory:
+            return int(p.totalConstMem);
+        case cudaDevAttrWarpSize:
+            return p.warpSize;
+        case cudaDevAttrMaxRegistersPerBlock:
+            return p.regsPerBlock;
+        case cudaDevAttrMaxRegistersPerMultiprocessor:
+            return p.regsPerMultiprocessor;
+        case cudaDevAttrClockRate:
+            return l.clock_khz;
+        case cudaDevAttrMemoryClockRate:
+            return l.memory_clock_khz;
+        case cudaDevAttrGlobalMemoryBusWidth:
+            return p.memoryBusWidth;
+        case cudaDevAttrMultiProcessorCount:
+            return p.multiProcessorCount;
+        case cudaDevAttrMaxThreadsPerMultiProcessor:
+            return p.maxThreadsPerMultiProcessor;
+        case cudaDevAttrMaxBlocksPerMultiprocessor:
+            return p.maxBlocksPerMultiProcessor;
+        case cudaDevAttrL2CacheSize:
+            return p.l2CacheSize;
+        case cudaDevAttrComputeCapabilityMajor:
+            return p.major;
+        case cudaDevAttrComputeCapabilityMinor:
+            return p.minor;
+        case cudaDevAttrAsyncEngineCount:
+            return p.asyncEngineCount;
+        case cudaDevAttrConcurrentKernels:
+            return p.concurrentKernels;
+        case cudaDevAttrEccEnabled:
+            return p.ECCEnabled;
+        case cudaDevAttrPciBusId:
+            return p.pciBusID;
+        case cudaDevAttrPciDeviceId:
+            return p.pciDeviceID;
+        case cudaDevAttrPciDomainId:
+            return p.pciDomainID;
+        case cudaDevAttrUnifiedAddressing:
+            return p.unifiedAddressing;
+        case cudaDevAttrCanMapHostMemory:
+            return p.canMapHostMemory;
+        case cudaDevAttrManagedMemory:
+            return p.managedMemory;
+        case cudaDevAttrMemoryPoolsSupported:
+            return p.memoryPoolsSupported;
+        case cudaDevAttrStreamPrioritiesSupported:
+            return p.streamPrioritiesSupported;
+        case cudaDevAttrHostRegisterSupported:
+            return p.hostRegisterSupported;
         case cudaDevAttrCooperativeLaunch:
         case cudaDevAttrClusterLaunch:
         case cudaDevAttrIntegrated:
         case cudaDevAttrKernelExecTimeout:
         case cudaDevAttrComputeMode:
         case cudaDevAttrConcurrentManagedAccess:
-        case cudaDevAttrPageableMemoryAccess: return 0;
-        default: unimplemented("cudaDeviceGetAttribute", ("attribute " + std::to_string(int(which))).c_str());
+        case cudaDevAttrPageableMemoryAccess:
+            return 0;
+        default:
+            unimplemented("cudaDeviceGetAttribute", ("attribute " + std::to_string(int(which))).c_str());
     }
 }
 

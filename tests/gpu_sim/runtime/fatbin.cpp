@@ -70,7 +70,8 @@ std::string unpack_zstd(std::span<const unsigned char> in, std::size_t bytes) {
     static void* const library = dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!library)
         throw std::runtime_error(std::string("the PTX is compressed with zstd and libzstd.so.1 (Debian: libzstd1) "
-                                             "cannot be loaded: ") + dlerror());
+                                             "cannot be loaded: ") +
+                                 dlerror());
     const auto decompress = reinterpret_cast<Decompress>(dlsym(library, "ZSTD_decompress"));
     const auto is_error = reinterpret_cast<IsError>(dlsym(library, "ZSTD_isError"));
     std::string out(bytes, '\0');

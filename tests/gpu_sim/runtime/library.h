@@ -8,7 +8,7 @@
 namespace gpu_sim {
 
 struct LibraryTask {
-    std::string what;     // the line of the trace; also the key of the counters
+    std::string what;                        // the line of the trace; also the key of the counters
     std::function<void(DeviceMemory&)> run;  // may throw Fault; in a graph it runs at every launch
 };
 

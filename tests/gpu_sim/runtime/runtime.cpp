@@ -32,8 +32,8 @@ void report(const std::string& text) {
 }
 
 void unimplemented(const char* function, const char* detail) {
-    std::fprintf(stderr, "gpu_sim: %s is not implemented by the stand-in library%s%s\n", function,
-                 *detail ? ": " : "", detail);
+    std::fprintf(stderr, "gpu_sim: %s is not implemented by the stand-in library%s%s\n", function, *detail ? ": " : "",
+                 detail);
     std::abort();
 }
 
@@ -135,8 +135,8 @@ void Runtime::perform(const Operation& operation, const std::string& where) {
 }
 
 void Runtime::fail(cudaError_t code, const std::string& text) {
-    report(text + "\n  every later call fails: " + cudaGetErrorName(code) + " (GPU_SIM_SEED=" +
-           std::to_string(environment().seed) + ")");
+    report(text + "\n  every later call fails: " + cudaGetErrorName(code) +
+           " (GPU_SIM_SEED=" + std::to_string(environment().seed) + ")");
     sticky = code;
     scheduler.drop_all();
 }
