@@ -13,10 +13,10 @@
 namespace steepest {
 namespace {
 
-using testing::cpu;
 using testing::Guarded;
 using testing::message_of;
 using testing::normal;
+using testing::the_device;
 
 class SafetensorsFile : public testing::TemporaryFolder {
 protected:
@@ -42,9 +42,12 @@ TEST_F(SafetensorsFile, ReturnsEveryBit) {
     Guarded<bf16> b({7}, normal(7, "b"));
     Guarded<std::int32_t> c({2, 1, 3, 2}, {1, -2, 3, -4, 5, -6, 7, 8, 9, 10, 11, 2147483647});
     Guarded<float> nan({2});  // starts as NaN
-    const std::vector<TensorSource> sources = {from_device("b", b, cpu()), from_device("h.0/estimator/m", a, cpu()),
-                                               from_host("empty", empty),  from_device("scalar", scalar, cpu()),
-                                               from_host("c", c),          from_host("nan \"\u00e9\"", nan)};
+    const std::vector<TensorSource> sources = {from_device("b", b, the_device()),
+                                               from_device("h.0/estimator/m", a, the_device()),
+                                               from_host("empty", empty),
+                                               from_device("scalar", scalar, the_device()),
+                                               from_host("c", c),
+                                               from_host("nan \"\u00e9\"", nan)};
     const std::uint64_t hash = write_safetensors(path("x"), sources, {{"step", "7"}, {"odd", "\n\"\\"}});
 
     const Safetensors file(path("x"));

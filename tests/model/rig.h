@@ -67,13 +67,14 @@ inline Text random_text(std::int64_t B, std::int64_t T, int vocab) {
 class ModelRig {
 public:
     ModelRig(const Gpt2Config& config, DType compute, const Gpt2Weights& weights, std::int64_t sequences,
-             Device device = cpu())
+             Device device = the_device())
         : model(config, compute), config_(config) {
         Layout activations;
         model.plan(activations, sequences);
         memory_ = activations.allocate(device);
         // Activations may hold anything.
-        std::memset(memory_.data(), 0xFF, memory_.bytes());
+        const std::vector<std::byte> anything(memory_.bytes(), std::byte{0xFF});
+        copy_to_device(device, memory_.data(), anything.data(), memory_.bytes());
         model.bind(device);
         for (const ParamSpec& spec : model.parameters()) {
             if (copy_dtype(spec, compute) == DType::bf16)

@@ -82,7 +82,7 @@ TYPED_TEST(Attention, HugeEqualScoresAverageTheValues) {
     const Guarded<T> qkv({1, kLength, 3 * kWidth}, values);
     Guarded<T> out({1, kLength, kWidth});
     Guarded<float> lse({1, 1, kLength});
-    run(cpu(), AttentionForward{.out = out, .lse = lse, .qkv = qkv, .heads = 1});
+    run(the_device(), AttentionForward{.out = out, .lse = lse, .qkv = qkv, .heads = 1});
     std::vector<double> mean(kLength * kWidth), log_sum(kLength);
     for (std::int64_t t = 0; t < kLength; ++t) {
         log_sum[t] = 1e4 + std::log(double(t + 1));
@@ -102,7 +102,7 @@ TYPED_TEST(Attention, IsCausal) {
         const Guarded<T> qkv({1, kLength, 3 * kWidth}, values);
         Guarded<T> out({1, kLength, kWidth});
         Guarded<float> lse({1, 2, kLength});
-        run(cpu(), AttentionForward{.out = out, .lse = lse, .qkv = qkv, .heads = 2});
+        run(the_device(), AttentionForward{.out = out, .lse = lse, .qkv = qkv, .heads = 2});
         return out.values();
     };
     const auto before = outputs();

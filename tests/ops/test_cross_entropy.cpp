@@ -66,7 +66,7 @@ TYPED_TEST(CrossEntropyTest, OneLogitFarAboveTheRest) {
     const Guarded<std::int32_t> targets({2}, {1, 0});
     Guarded<float> loss({2});
     Guarded<T> dlogits({2, 3});
-    run(cpu(), CrossEntropy{.loss = loss, .dlogits = dlogits, .logits = logits, .targets = targets, .vocab = 3});
+    run(the_device(), CrossEntropy{.loss = loss, .dlogits = dlogits, .logits = logits, .targets = targets, .vocab = 3});
     expect_close("loss", loss.values(), {0, 16384}, {.absolute = 0, .relative = 0});
     expect_close("dlogits", dlogits.values(), {0, 0, 0, -1, 1, 0}, {.absolute = 0, .relative = 0});
 }

@@ -191,8 +191,8 @@ TEST(ClippedEma, IsDualEmaWithOneRateIfNothingClips) {
     const List g("g"), m("m");
     List g1 = g, m1 = m;
     List g2 = g, m2 = m;
-    run(cpu(), ClippedEma{.u = g1.tensors(), .m = m1.tensors(), .c = g1.tensors(), .beta = beta, .max_norm = 0});
-    run(cpu(),
+    run(the_device(), ClippedEma{.u = g1.tensors(), .m = m1.tensors(), .c = g1.tensors(), .beta = beta, .max_norm = 0});
+    run(the_device(),
         DualEma{
             .u = g2.tensors(), .m = m2.tensors(), .g = g2.tensors(), .gradient_scale = one, .b1 = beta, .b2 = beta});
     EXPECT_TRUE(same_bytes(g1.values(), g2.values()));
@@ -241,7 +241,7 @@ TEST(Normalize, ByOneNormOrOneATensor) {
 TEST(Normalize, AZeroTensorStaysZero) {
     Guarded<float> x(Shape{33}, std::vector<double>(33, 0.0));
     const auto sum = scalar(0);
-    run(cpu(), Normalize{.x = {x}, .sums = sum});
+    run(the_device(), Normalize{.x = {x}, .sums = sum});
     for (const float v : x.values()) EXPECT_EQ(v, 0);
 }
 

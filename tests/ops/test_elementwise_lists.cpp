@@ -13,7 +13,7 @@ TEST(Elementwise, WorksOnSlices) {
     Guarded<float> w(Shape{100, 7}, normal(700, "w")), d(Shape{100, 7}, normal(700, "d"));
     const std::vector<double> before = w.as_double(), direction = d.as_double();
     const auto learning_rate = scalar(0.5), weight_decay = scalar(0);
-    run(cpu(), WeightUpdate{.weights = {w.tensor().rows(1, 33), w.tensor().rows(40, 59)},
+    run(the_device(), WeightUpdate{.weights = {w.tensor().rows(1, 33), w.tensor().rows(40, 59)},
                             .copies = {},
                             .directions = {d.tensor().rows(1, 33), d.tensor().rows(40, 59)},
                             .factors = {1, 2},
@@ -42,7 +42,7 @@ TEST(Elementwise, AClosedGateWritesNothing) {
         };
         List u = List::blank(), m("m"), v = List("v").map([](double x) { return x * x; }), g("g");
         check("DualEma", u, m, g, [&] {
-            run(cpu(), DualEma{.u = u.tensors(),
+            run(the_device(), DualEma{.u = u.tensors(),
                                .m = m.tensors(),
                                .g = g.tensors(),
                                .gradient_scale = half,
@@ -51,7 +51,7 @@ TEST(Elementwise, AClosedGateWritesNothing) {
                                .gate = gate});
         });
         check("DualEma without m", u, m, g, [&] {
-            run(cpu(), DualEma{.u = u.tensors(),
+            run(the_device(), DualEma{.u = u.tensors(),
                                .m = {},
                                .g = g.tensors(),
                                .gradient_scale = half,
@@ -60,7 +60,7 @@ TEST(Elementwise, AClosedGateWritesNothing) {
                                .gate = gate});
         });
         check("AdamEstimate", u, m, v, [&] {
-            run(cpu(), AdamEstimate{.u = u.tensors(),
+            run(the_device(), AdamEstimate{.u = u.tensors(),
                                     .m = m.tensors(),
                                     .v = v.tensors(),
                                     .g = g.tensors(),
@@ -73,7 +73,7 @@ TEST(Elementwise, AClosedGateWritesNothing) {
                                     .epsilon = 1e-8f});
         });
         check("MvrCorrect", u, m, g, [&] {
-            run(cpu(), MvrCorrect{.c = u.tensors(),
+            run(the_device(), MvrCorrect{.c = u.tensors(),
                                   .other = m.tensors(),
                                   .g = g.tensors(),
                                   .gradient_scale = half,
@@ -83,12 +83,12 @@ TEST(Elementwise, AClosedGateWritesNothing) {
                                   .keep_gradient = true});
         });
         check("ClippedEma", u, m, g, [&] {
-            run(cpu(),
+            run(the_device(),
                 ClippedEma{
                     .u = u.tensors(), .m = m.tensors(), .c = g.tensors(), .beta = half, .gate = gate, .max_norm = 0});
         });
         check("WeightUpdate", u, m, g, [&] {
-            run(cpu(), WeightUpdate{.weights = m.tensors(),
+            run(the_device(), WeightUpdate{.weights = m.tensors(),
                                     .copies = u.tensors(),
                                     .directions = g.tensors(),
                                     .factors = std::vector<float>(kSizes.size(), 1),
@@ -96,19 +96,19 @@ TEST(Elementwise, AClosedGateWritesNothing) {
                                     .weight_decay = zero,
                                     .gate = gate});
         });
-        check("Copy", u, m, g, [&] { run(cpu(), Copy{.to = u.tensors(), .from = g.tensors(), .gate = gate}); });
+        check("Copy", u, m, g, [&] { run(the_device(), Copy{.to = u.tensors(), .from = g.tensors(), .gate = gate}); });
     }
 }
 
 TEST(Elementwise, AnEmptyListIsNothing) {
     const auto one = scalar(1);
-    run(cpu(), DualEma{.u = {}, .m = {}, .g = {}, .gradient_scale = one, .b1 = {}, .b2 = {}});
-    run(cpu(), Sign{.x = {}});
-    run(cpu(), Normalize{.x = {}, .sums = one});
-    run(cpu(),
+    run(the_device(), DualEma{.u = {}, .m = {}, .g = {}, .gradient_scale = one, .b1 = {}, .b2 = {}});
+    run(the_device(), Sign{.x = {}});
+    run(the_device(), Normalize{.x = {}, .sums = one});
+    run(the_device(),
         WeightUpdate{
             .weights = {}, .copies = {}, .directions = {}, .factors = {}, .learning_rate = one, .weight_decay = one});
-    run(cpu(), Copy{.to = {}, .from = {}});
+    run(the_device(), Copy{.to = {}, .from = {}});
 }
 
 }  // namespace

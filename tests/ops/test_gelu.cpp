@@ -61,8 +61,8 @@ TYPED_TEST(Gelu, WorksInPlace) {
     const auto [y, dx, x, dy] = run_both<T>(values, normal(77, "dy"));
     Guarded<T> in_place({77}, values), gradient({77}, normal(77, "dy"));
     const Guarded<T> input({77}, values);
-    run(cpu(), GeluForward{.y = in_place, .x = in_place});
-    run(cpu(), GeluBackward{.dx = gradient, .dy = gradient, .x = input});
+    run(the_device(), GeluForward{.y = in_place, .x = in_place});
+    run(the_device(), GeluBackward{.dx = gradient, .dy = gradient, .x = input});
     EXPECT_TRUE(same_bytes(in_place.values(), y) && same_bytes(gradient.values(), dx));
 }
 

@@ -69,7 +69,7 @@ TYPED_TEST(LayerNorm, SmallVarianceAndConstantRows) {
     const Guarded<float> weight({C}, std::vector<double>(C, 2.0)), bias({C}, std::vector<double>(C, 0.5));
     Guarded<T> y({2, C});
     Guarded<float> mean({2}), rstd({2});
-    run(cpu(), LayerNormForward{.y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias});
+    run(the_device(), LayerNormForward{.y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias});
     // All sums here are exact in f32; eps, its addition, the root and the quotient round.
     const double rstd0 = 1 / std::sqrt(0x1p-14 + 1e-5), rstd1 = 1 / std::sqrt(1e-5);
     expect_close("rstd", rstd.values(), {rstd0, rstd1}, {.absolute = 0, .relative = 4 * kF32});
@@ -148,7 +148,7 @@ TYPED_TEST(LayerNorm, AliasesGiveTheSameBytes) {
     for (int alias = 0; alias < 3; ++alias) {
         Guarded<T> x(shape, a), residual(shape, b), sum(shape), y(shape);
         Guarded<T>& target = alias == 0 ? sum : alias == 1 ? x : residual;
-        run(cpu(),
+        run(the_device(),
             LayerNormForward{
                 .y = y, .mean = mean, .rstd = rstd, .sum = target, .x = x, .residual = residual, .weight = weight});
         sums.push_back(target.values());
@@ -156,7 +156,7 @@ TYPED_TEST(LayerNorm, AliasesGiveTheSameBytes) {
         Guarded<T> dy(shape, a), past(shape, b), dx(shape);
         const Guarded<T> input(shape, normal(kRows * C, "input"));
         Guarded<T>& out = alias == 0 ? dx : alias == 1 ? dy : past;
-        run(cpu(), LayerNormBackward{.dx = out,
+        run(the_device(), LayerNormBackward{.dx = out,
                                      .dweight = dweight,
                                      .dy = dy,
                                      .x = input,

@@ -125,8 +125,8 @@ TEST(LinearMixed, Bf16OperandsF32Results) {
     const Guarded<bf16> x({N, C}, normal(N * C, "x")), weight({O, C}, normal(O * C, "weight")),
         dy({N, O}, normal(N * O, "dy"));
     Guarded<float> y({N, O}), dx({N, C});
-    run(cpu(), LinearForward{.y = y, .x = x, .weight = weight});
-    run(cpu(), LinearBackwardInput{.dx = dx, .dy = dy, .weight = weight});
+    run(the_device(), LinearForward{.y = y, .x = x, .weight = weight});
+    run(the_device(), LinearBackwardInput{.dx = dx, .dy = dy, .weight = weight});
     const auto forward = linear_reference(x.as_double(), weight.as_double(), N, C, O);
     const auto backward = linear_input_gradient_reference(dy.as_double(), weight.as_double(), N, C, O);
     expect_sums_close("y", y.values(), forward.value, forward.magnitude, sum_factor(C), kF32);

@@ -41,8 +41,8 @@ TEST(SumOfSquares, OneValueForTheList) {
 
 TEST(SumOfSquares, AnEmptyListIsZero) {
     Guarded<float> sum(Shape{1}), none(Shape{0});
-    run(cpu(), SumOfSquares{.sums = sum, .list = {}});
-    run(cpu(), SumOfSquares{.sums = none, .list = {}});
+    run(the_device(), SumOfSquares{.sums = sum, .list = {}});
+    run(the_device(), SumOfSquares{.sums = none, .list = {}});
     EXPECT_EQ(sum.values()[0], 0);
     EXPECT_TRUE(none.guards_intact());
 }
@@ -53,7 +53,7 @@ TEST(SumOfSquares, NeitherUnderflowsNorOverflowsOnTheWay) {
         List x("x", size, {70001, 1});
         reference::Arrays arrays = {x[0], x[1]};
         Guarded<float> sum(Shape{1});
-        run(cpu(), SumOfSquares{.sums = sum, .list = x.tensors()});
+        run(the_device(), SumOfSquares{.sums = sum, .list = x.tensors()});
         expect_close("sum", sum.values(), {reference::sum_of_squares(arrays)}, kOneRounding);
     }
 }
@@ -63,7 +63,7 @@ TEST(SumOfSquares, SeesASingleNanAnywhere) {
         std::vector<double> values(70001, 1.0);
         values[at] = std::numeric_limits<double>::quiet_NaN();
         Guarded<float> x(Shape{70001}, values), sum(Shape{1});
-        run(cpu(), SumOfSquares{.sums = sum, .list = {x}});
+        run(the_device(), SumOfSquares{.sums = sum, .list = {x}});
         EXPECT_NE(sum.values()[0], sum.values()[0]) << at;
     }
 }
@@ -72,13 +72,13 @@ TEST(Sum, ScalesAndAccumulates) {
     Guarded<float> values(Shape{1000}, normal(1000, "values")), total(Shape{1});
     double sum = 0;
     for (const double v : values.as_double()) sum += v;
-    run(cpu(), Sum{.total = total, .values = values, .scale = 0.25f});
+    run(the_device(), Sum{.total = total, .values = values, .scale = 0.25f});
     // An absolute allowance besides: the sum of values of both signs is smaller than its terms.
     expect_close("total", total.values(), {0.25 * sum}, {1e-12, kF32});
     const double before = total.as_double()[0];
-    run(cpu(), Sum{.total = total, .values = values, .scale = 2, .accumulate = true});
+    run(the_device(), Sum{.total = total, .values = values, .scale = 2, .accumulate = true});
     expect_close("total", total.values(), {before + 2 * sum}, {1e-12, kF32});
-    run(cpu(), Sum{.total = total, .values = Guarded<float>(Shape{0})});
+    run(the_device(), Sum{.total = total, .values = Guarded<float>(Shape{0})});
     EXPECT_EQ(total.values()[0], 0);
 }
 
@@ -98,7 +98,7 @@ TEST(ClipFactor, Decides) {
     for (const Decision& c : cases) {
         Guarded<float> norm(Shape{1}), factor(Shape{1}), ok(Shape{1});
         const auto sum = scalar(c.sum), loss = scalar(c.loss), also = scalar(c.also_ok);
-        run(cpu(), ClipFactor{.norm = norm,
+        run(the_device(), ClipFactor{.norm = norm,
                               .factor = factor,
                               .ok = ok,
                               .sum = sum,
@@ -114,7 +114,7 @@ TEST(ClipFactor, Decides) {
         Guarded<float> norm(Shape{1}), factor(Shape{1});
         auto ok = scalar(1);  // both read and written
         const auto bad = scalar(sum), loss = scalar(1);
-        run(cpu(),
+        run(the_device(),
             ClipFactor{
                 .norm = norm, .factor = factor, .ok = ok, .sum = bad, .loss = loss, .also_ok = ok, .max_norm = 1});
         EXPECT_EQ(ok.values()[0], 0);

@@ -79,7 +79,7 @@ Result orthogonalize(Device device, const std::vector<Dense>& in, const Coeffici
 }
 
 Dense one(const Dense& in, const Coefficients& coefficients, Options o = {}) {
-    return orthogonalize(cpu(), {in}, coefficients, o).x[0];
+    return orthogonalize(the_device(), {in}, coefficients, o).x[0];
 }
 
 std::string text(const Shape& s) { return to_string(s); }
@@ -150,7 +150,7 @@ TEST(Orthogonalize, DualIsTheInnerProductWithTheInput) {
         // As stored: in f32.
         for (Dense& m : in)
             for (double& v : m.data) v = static_cast<float>(v);
-        const Result got = orthogonalize(cpu(), in, kSimple12, {.compute = compute});
+        const Result got = orthogonalize(the_device(), in, kSimple12, {.compute = compute});
         for (std::size_t i = 0; i < in.size(); ++i) {
             double expected = 0;
             for (std::size_t j = 0; j < in[i].data.size(); ++j) expected += in[i].data[j] * got.x[i].data[j];
@@ -161,7 +161,7 @@ TEST(Orthogonalize, DualIsTheInnerProductWithTheInput) {
     const Svd svd = random_svd(31, 50, 0.1, "nuclear");
     double nuclear = 0;
     for (const double s : svd.s) nuclear += s;
-    EXPECT_NEAR(orthogonalize(cpu(), {svd.matrix()}, kSimple12).dual[0], nuclear, 1e-4 * nuclear);
+    EXPECT_NEAR(orthogonalize(the_device(), {svd.matrix()}, kSimple12).dual[0], nuclear, 1e-4 * nuclear);
 }
 
 // NS(Q M Z) = Q NS(M) Z, NS(1000 M) = NS(M), NS(M^T) = NS(M)^T, NS(-M) = -NS(M).
@@ -204,7 +204,7 @@ TEST(Orthogonalize, ZeroStaysZeroAndNothingElseIsTouched) {
     for (const Options& o :
          {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}, Options{.epsilon = 0}}) {
         const Dense full = random_dense(20, 30, "m");
-        const Result got = orthogonalize(cpu(), {full, Dense(20, 30), full}, kKeller, o);
+        const Result got = orthogonalize(the_device(), {full, Dense(20, 30), full}, kKeller, o);
         EXPECT_EQ(reference::frobenius(got.x[1]), 0);
         EXPECT_EQ(got.dual[1], 0);
         EXPECT_EQ(got.x[0].data, got.x[2].data);
@@ -227,7 +227,7 @@ TEST(Orthogonalize, BadNumbersStayInTheirMatrix) {
             const Dense full = random_dense(20, 30, "m");
             Dense broken = full;
             broken(3, 4) = bad;
-            const Result got = orthogonalize(cpu(), {full, broken, full}, kKeller, o);
+            const Result got = orthogonalize(the_device(), {full, broken, full}, kKeller, o);
             EXPECT_EQ(got.x[0].data, one(full, kKeller, o).data);
             EXPECT_EQ(got.x[2].data, got.x[0].data);
         }
@@ -238,7 +238,7 @@ TEST(Orthogonalize, AClosedGateWritesNothing) {
     const auto before = x.values(), dual_before = dual.values();
     for (const float open : {0.0f, 1.0f}) {
         const Guarded<float> gate(Shape{1}, std::vector<double>{open});
-        run(cpu(), Orthogonalize{.x = {x},
+        run(the_device(), Orthogonalize{.x = {x},
                                  .scratch = scratch,
                                  .dual = dual,
                                  .coefficients = kKeller,
@@ -270,7 +270,7 @@ TEST(Orthogonalize, BytesDependOnTheInputAlone) {
                 }
             for (std::size_t n = 1; n < count; ++n) {
                 const std::vector<Dense> part(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n));
-                const Result some = orthogonalize(cpu(), part, two, base);
+                const Result some = orthogonalize(the_device(), part, two, base);
                 for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(some.x[i].data, first.x[i].data);
             }
         }
@@ -289,21 +289,21 @@ TEST(Orthogonalize, ScratchIsAtLeastOneMatrixAndAtMostTheList) {
 
     Guarded<float> x(Shape{64, 128}, normal(64 * 128, "x")), scratch(Shape{single / 4 - 1});
     EXPECT_THROW(
-        run(cpu(), Orthogonalize{.x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
+        run(the_device(), Orthogonalize{.x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
         ShapeError);
 }
 
 TEST(Orthogonalize, RefusesWhatItCannotDo) {
     Guarded<float> x(Shape{4, 6}, normal(24, "x")), y(Shape{6, 4}, normal(24, "y")), scratch(Shape{10000});
     EXPECT_THROW(
-        run(cpu(), Orthogonalize{.x = {x, y}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
+        run(the_device(), Orthogonalize{.x = {x, y}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
         ShapeError);
     EXPECT_THROW(
-        run(cpu(),
+        run(the_device(),
             Orthogonalize{
                 .x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::bf16, .form = Form::gram}),
         ShapeError);
-    run(cpu(), Orthogonalize{.x = {}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32});
+    run(the_device(), Orthogonalize{.x = {}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32});
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ inline ParamSpec vector(const std::string& name, std::int64_t size, Role role = 
 
 class Rig {
 public:
-    explicit Rig(const OptimizerConfig& config, std::vector<ParamSpec> specs, Device device = cpu(),
+    explicit Rig(const OptimizerConfig& config, std::vector<ParamSpec> specs, Device device = the_device(),
                  DType copies = DType::f32)
         : optimizer(config, specs), specs_(std::move(specs)), device_(device), slots_(specs_.size()) {
         Layout layout, state, scratch;

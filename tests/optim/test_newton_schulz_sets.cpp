@@ -96,7 +96,7 @@ std::vector<double> result_spectrum(const reference::Svd& svd, const NewtonSchul
     const reference::Dense m = svd.matrix();
     Guarded<float> x(Shape{m.rows, m.cols}, m.data);
     Guarded<float> scratch(Shape{Orthogonalize::scratch_bytes(m.rows, m.cols, 1, compute, std::int64_t{1} << 30) / 4});
-    run(cpu(), Orthogonalize{.x = {x},
+    run(the_device(), Orthogonalize{.x = {x},
                              .scratch = scratch,
                              .coefficients = set.coefficients,
                              .compute = compute,

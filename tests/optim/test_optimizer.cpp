@@ -170,7 +170,7 @@ TEST(Optimizer, CountsTheFlopsOfGpt2sMuon) {
 
 TEST(Optimizer, CopiesAreTheMastersRounded) {
     const auto config = one_group(0.1, R"("estimator": "dual_ema", "weight_decay": 0.5)");
-    Rig rig(config, small_model(), cpu(), DType::bf16);
+    Rig rig(config, small_model(), the_device(), DType::bf16);
     for (int t = 0; t < 2; ++t) {
         for (std::size_t i = 0; i < 4; ++i)
             rig.set_gradient(i, normal(rig.specs()[i].shape.count(), rig.specs()[i].name + std::to_string(t)));
