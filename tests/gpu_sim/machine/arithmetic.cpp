@@ -106,9 +106,7 @@ struct Negate {
 };
 template <class T>
 struct SumOfDifference {
-    T operator()(T a, T b, T c) const {
-        return Add<T>{}(c, a < b ? Subtract<T>{}(b, a) : Subtract<T>{}(a, b));
-    }
+    T operator()(T a, T b, T c) const { return Add<T>{}(c, a < b ? Subtract<T>{}(b, a) : Subtract<T>{}(a, b)); }
 };
 
 template <class T>
@@ -184,8 +182,8 @@ void decode_arithmetic(Decoding& d) {
 }  // namespace
 
 void add_arithmetic(DecoderTable& table) {
-    for (const char* base : {"add", "sub", "mul", "mad", "fma", "div", "rem", "min", "max", "abs", "neg", "sad", "ex2",
-                             "tanh"}) {
+    for (const char* base :
+         {"add", "sub", "mul", "mad", "fma", "div", "rem", "min", "max", "abs", "neg", "sad", "ex2", "tanh"}) {
         table[base] = decode_arithmetic;
     }
 }

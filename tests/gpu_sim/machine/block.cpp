@@ -44,8 +44,9 @@ void Block::arrive(Warp& warp, const Instruction& in, std::uint32_t lanes, const
     const auto lane = std::uint32_t(std::countr_zero(lanes));
     if (arrival.barrier >= barriers_.size()) warp.fault(in, lane, "a block has 16 barriers");
     if (arrival.expected % kWarp != 0 || arrival.expected > threads_ + kWarp - 1) {
-        warp.fault(in, lane, "barrier for " + std::to_string(arrival.expected) + " threads in a block of " +
-                                 std::to_string(threads_));
+        warp.fault(
+            in, lane,
+            "barrier for " + std::to_string(arrival.expected) + " threads in a block of " + std::to_string(threads_));
     }
     if (barrier.arrived > 0 && barrier.expected != arrival.expected) {
         warp.fault(in, lane, "barrier with another number of threads than those wait for who arrived before");
@@ -116,8 +117,9 @@ void Block::deadlock() {
                     elsewhere = ", but waits at " + source_of(grid_.program, pc);
                 }
             }
-            warp->fault_at(group.pc, std::uint32_t(std::countr_zero(group.lanes)),
-                           "the member mask names lane " + std::to_string(lane) + ", which never gets here" + elsewhere);
+            warp->fault_at(
+                group.pc, std::uint32_t(std::countr_zero(group.lanes)),
+                "the member mask names lane " + std::to_string(lane) + ", which never gets here" + elsewhere);
         }
     }
     for (const Barrier& barrier : barriers_) {
@@ -131,9 +133,10 @@ void Block::deadlock() {
             others += "; others wait at " +
                       source_of(grid_.program, other.waiting.front().warp->pc_of(*other.waiting.front().in));
         }
-        first.warp->fault(*first.in, std::uint32_t(std::countr_zero(first.lanes)),
-                          "barrier that not all threads reach (barrier in divergent code): " +
-                              std::to_string(barrier.arrived) + " of " + std::to_string(expected) + " arrived" + others);
+        first.warp->fault(
+            *first.in, std::uint32_t(std::countr_zero(first.lanes)),
+            "barrier that not all threads reach (barrier in divergent code): " + std::to_string(barrier.arrived) +
+                " of " + std::to_string(expected) + " arrived" + others);
     }
     throw Fault("a block of " + demangled(grid_.program.name) + " cannot go on");
 }

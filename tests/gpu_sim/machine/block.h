@@ -1,5 +1,6 @@
 #pragma once
-// A block: its warps, its barriers and the order in which the warps run. One object serves all blocks of a launch in turn.
+// A block: its warps, its barriers and the order in which the warps run. One object serves all blocks of a launch in
+// turn.
 #include "tests/gpu_sim/machine/warp.h"
 
 #include <unordered_map>

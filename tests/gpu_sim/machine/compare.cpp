@@ -110,7 +110,8 @@ Handler comparison(std::size_t relation, Type type) {
         Handler found = nullptr;
         ((I == relation ? void(found = by_type<Relation(I)>(type)) : void()), ...);
         return found;
-    }(std::make_index_sequence<std::size(kRelations)>{});
+    }
+    (std::make_index_sequence<std::size(kRelations)>{});
 }
 
 // setp.lt.and.s32 p|q, a, b, !c

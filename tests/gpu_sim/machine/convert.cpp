@@ -75,8 +75,9 @@ void convert(Warp& warp, const Instruction& in, std::uint32_t lanes) {
     const auto from = std::uint32_t(in.immediate & 0xff), to = std::uint32_t(in.immediate >> 8);
     if (from == sizeof(S) && to == sizeof(D)) {
         const std::uint32_t how = in.target;
-        for_lanes(lanes, warp.at<D>(in.operand[0]), [how](S x) { return converted<D, S>(x, how); },
-                  warp.at<S>(in.operand[1]));
+        for_lanes(
+            lanes, warp.at<D>(in.operand[0]), [how](S x) { return converted<D, S>(x, how); },
+            warp.at<S>(in.operand[1]));
         return;
     }
     each_lane(lanes, [&](std::uint32_t lane) {
@@ -227,7 +228,10 @@ struct ToTf32 {
 };
 
 void decode_cvt(Decoding& d) {
-    std::uint32_t how = (d.take("sat") ? kSaturate : 0) | (d.take("ftz") ? kFlush : 0) | (d.take("relu") ? kRelu : 0);
+    std::uint32_t how = 0;
+    if (d.take("sat")) how |= kSaturate;
+    if (d.take("ftz")) how |= kFlush;
+    if (d.take("relu")) how |= kRelu;
     if (d.take("rna")) {
         d.in.run = map<ToTf32, std::uint32_t, std::uint32_t>;
         d.take_type();
@@ -236,9 +240,10 @@ void decode_cvt(Decoding& d) {
         return;
     }
     if (const std::string_view word = d.take_any({"rni", "rzi", "rmi", "rpi"}); !word.empty()) {
-        how |= kInteger | std::uint32_t(word == "rzi" ? Rounding::kZero : word == "rmi" ? Rounding::kDown
-                                                                      : word == "rpi"   ? Rounding::kUp
-                                                                                        : Rounding::kNearest);
+        how |= kInteger | std::uint32_t(word == "rzi"   ? Rounding::kZero
+                                        : word == "rmi" ? Rounding::kDown
+                                        : word == "rpi" ? Rounding::kUp
+                                                        : Rounding::kNearest);
     } else {
         how |= std::uint32_t(take_rounding(d));
     }

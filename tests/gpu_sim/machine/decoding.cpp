@@ -11,10 +11,10 @@ namespace gpu_sim {
 namespace {
 
 constexpr std::pair<std::string_view, Type> kTypes[] = {
-    {"b8", Type::b8},     {"b16", Type::b16},   {"b32", Type::b32},     {"b64", Type::b64},       {"u8", Type::u8},
-    {"u16", Type::u16},   {"u32", Type::u32},   {"u64", Type::u64},     {"s8", Type::s8},         {"s16", Type::s16},
-    {"s32", Type::s32},   {"s64", Type::s64},   {"f16", Type::f16},     {"bf16", Type::bf16},     {"f32", Type::f32},
-    {"f64", Type::f64},   {"tf32", Type::tf32}, {"f16x2", Type::f16x2}, {"bf16x2", Type::bf16x2}, {"pred", Type::pred},
+    {"b8", Type::b8},   {"b16", Type::b16},   {"b32", Type::b32},     {"b64", Type::b64},       {"u8", Type::u8},
+    {"u16", Type::u16}, {"u32", Type::u32},   {"u64", Type::u64},     {"s8", Type::s8},         {"s16", Type::s16},
+    {"s32", Type::s32}, {"s64", Type::s64},   {"f16", Type::f16},     {"bf16", Type::bf16},     {"f32", Type::f32},
+    {"f64", Type::f64}, {"tf32", Type::tf32}, {"f16x2", Type::f16x2}, {"bf16x2", Type::bf16x2}, {"pred", Type::pred},
 };
 
 const Type* find_type(std::string_view word) {
@@ -212,6 +212,7 @@ Decoding::Address Decoding::address(std::size_t i) {
     if (place.kind == ProgramBuilder::Place::Kind::kAddress) {
         address.constant = true;
         address.offset += std::int64_t(place.value);
+        address.local = place.space == ptx::Space::kLocal;
     } else if (place.kind == ProgramBuilder::Place::Kind::kRegister && place.bytes >= 4) {
         address.wide = place.bytes == 8;
         address.base = Operand{std::uint32_t(place.value)};
@@ -258,8 +259,8 @@ void Decoding::fail(const std::string& what) const { builder_.fail(statement_, w
 const DecoderTable& decoders() {
     static const DecoderTable table = [] {
         DecoderTable t;
-        for (const auto add : {add_arithmetic, add_floating, add_bits, add_comparisons, add_conversions,
-                               add_moves, add_control, add_warp, add_memory, add_atomics, add_async, add_matrix}) {
+        for (const auto add : {add_arithmetic, add_floating, add_bits, add_comparisons, add_conversions, add_moves,
+                               add_control, add_warp, add_memory, add_atomics, add_async, add_matrix}) {
             add(t);
         }
         return t;

@@ -8,7 +8,28 @@
 
 namespace gpu_sim {
 
-enum class Type : std::uint8_t { b8, b16, b32, b64, u8, u16, u32, u64, s8, s16, s32, s64, f16, bf16, f16x2, bf16x2, f32, f64, tf32, pred };
+enum class Type : std::uint8_t {
+    b8,
+    b16,
+    b32,
+    b64,
+    u8,
+    u16,
+    u32,
+    u64,
+    s8,
+    s16,
+    s32,
+    s64,
+    f16,
+    bf16,
+    f16x2,
+    bf16x2,
+    f32,
+    f64,
+    tf32,
+    pred
+};
 
 class ProgramBuilder;
 
@@ -50,6 +71,7 @@ public:
         Operand base;
         bool wide = true;  // the base register has 64 bits
         bool constant = false;
+        bool local = false;       // a parameter of a call, in local memory
         std::int64_t offset = 0;  // all of the address if constant
     };
     Address address(std::size_t i);

@@ -1,10 +1,9 @@
 #include "tests/gpu_sim/machine/memory_state.h"
 
-#include <sys/mman.h>
-
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 
 namespace gpu_sim {
 

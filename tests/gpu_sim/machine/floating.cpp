@@ -1,5 +1,6 @@
-// f32 and f64 arithmetic. Sums, products, fma, quotients and roots to nearest are those of IEEE 754, as on the hardware;
-// the approximate functions are libm's, rounded once, where a GPU's may be off by some units in the last place.
+// f32 and f64 arithmetic. Sums, products, fma, quotients and roots to nearest are those of IEEE 754, as on the
+// hardware; the approximate functions are libm's, rounded once, where a GPU's may be off by some units in the last
+// place.
 #include "tests/gpu_sim/machine/floating.h"
 
 #include "tests/gpu_sim/machine/select_type.h"
@@ -189,8 +190,10 @@ Handler single_handler(std::string_view base, bool nan, bool flush, bool saturat
     if (base == "mul") return single<Multiply, float, float>(flush, saturate);
     if (base == "fma" || base == "mad") return single<MultiplyAdd, float, float, float>(flush, saturate);
     if (base == "div") return single<Divide, float, float>(flush, saturate);
-    if (base == "min") return nan ? single<OrNan<Minimum>, float, float>(flush, false) : single<Minimum, float, float>(flush, false);
-    if (base == "max") return nan ? single<OrNan<Maximum>, float, float>(flush, false) : single<Maximum, float, float>(flush, false);
+    if (base == "min")
+        return nan ? single<OrNan<Minimum>, float, float>(flush, false) : single<Minimum, float, float>(flush, false);
+    if (base == "max")
+        return nan ? single<OrNan<Maximum>, float, float>(flush, false) : single<Maximum, float, float>(flush, false);
     if (base == "abs") return single<Absolute, float>(flush, false);
     if (base == "neg") return single<Negate, float>(flush, false);
     if (base == "sqrt") return single<SquareRoot, float>(flush, false);

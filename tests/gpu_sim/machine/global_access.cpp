@@ -32,8 +32,9 @@ void GlobalAccess::shadow(Warp& warp, const Instruction& in, std::uint32_t lane,
     if (!full_) {
         if (kind != Kind::kWrite && grid_.options.uninitialised &&
             memory_.written_bits(offset, bytes) != (1u << bytes) - 1) {
-            warp.fault(in, lane, "read of global memory that nobody wrote: byte " + std::to_string(address - begin_) +
-                                     " of an allocation of " + std::to_string(size_) + " bytes");
+            warp.fault(in, lane,
+                       "read of global memory that nobody wrote: byte " + std::to_string(address - begin_) +
+                           " of an allocation of " + std::to_string(size_) + " bytes");
         }
         if (kind != Kind::kRead) memory_.set_written(offset, bytes);
     }
@@ -66,9 +67,8 @@ void GlobalAccess::check_race(Warp& warp, const Instruction& in, std::uint32_t l
                        std::string("race between blocks on global memory: ") +
                            (kind == Kind::kRead ? "read" : "write") + " of byte " +
                            std::to_string(offset + done + memory_.base() - begin_) + " of an allocation of " +
-                           std::to_string(size_) + " bytes, which another block " +
-                           (after_write ? "wrote" : "read") + " in this launch, at " +
-                           source_of(grid_.program, cell.pc));
+                           std::to_string(size_) + " bytes, which another block " + (after_write ? "wrote" : "read") +
+                           " in this launch, at " + source_of(grid_.program, cell.pc));
         }
         if (kind == Kind::kRead) {
             cell.reader = cell.reader == 0 || cell.reader == self ? self : kManyBlocks;

@@ -1,5 +1,6 @@
 #pragma once
-// Checked access of one warp to global memory: bounds, bytes nobody wrote, races between blocks, sectors for the counters.
+// Checked access of one warp to global memory: bounds, bytes nobody wrote, races between blocks, sectors for the
+// counters.
 //
 // Blocks run one after another, so two blocks race if both touched a byte in one launch and one of them wrote another
 // value than was there. Atomics are exempt, and a block that took part in an atomic on some address after a fence is
@@ -18,8 +19,8 @@ public:
 
     enum class Kind : std::uint8_t { kRead, kWrite, kAtomic };
     // The bytes of [address, address + bytes), bytes <= 16, after all checks. `value`: what will be written.
-    std::byte* access(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address,
-                      std::uint32_t bytes, Kind kind, const std::byte* value = nullptr) {
+    std::byte* access(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address, std::uint32_t bytes,
+                      Kind kind, const std::byte* value = nullptr) {
         if (address - begin_ >= size_ || bytes > size_ - (address - begin_)) {
             find(warp, in, lane, address, bytes, kind);
         }

@@ -61,7 +61,8 @@ void add_counters(const Grid& grid, std::uint64_t blocks, KernelCounters& counte
 }  // namespace
 
 void execute(const Launch& launch, DeviceMemory& memory, const Options& options, KernelCounters* counters) {
-    if (!launch.module->find(launch.kernel)) throw Fault("launch of " + launch.kernel + ": the module has no such kernel");
+    if (!launch.module->find(launch.kernel))
+        throw Fault("launch of " + launch.kernel + ": the module has no such kernel");
     const Program& program = launch.module->state().program(launch.kernel);
     check(launch, program);
     Grid grid{.launch = launch,

@@ -36,7 +36,8 @@ template <class F, class D, class... S>
 void map(Warp& warp, const Instruction& in, std::uint32_t lanes) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         for_lanes(lanes, warp.at<D>(in.operand[0]), F{}, warp.at<S>(in.operand[1 + I])...);
-    }(std::index_sequence_for<S...>{});
+    }
+    (std::index_sequence_for<S...>{});
 }
 
 // For instructions that are no loop: f(lane) for each lane of the mask.

@@ -29,8 +29,8 @@ struct Allocation {
 };
 
 struct DeviceMemory::State {
-    std::byte* reserved = nullptr;  // the addresses handed out
-    std::byte* alias = nullptr;     // the same, readable
+    std::byte* reserved = nullptr;     // the addresses handed out
+    std::byte* alias = nullptr;        // the same, readable
     std::uint64_t* written = nullptr;  // one bit a byte
     GlobalCell* cells = nullptr;       // one a word
     SectorCell* sectors = nullptr;     // one a sector

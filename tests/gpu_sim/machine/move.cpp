@@ -119,8 +119,9 @@ void decode_mov(Decoding& d) {
 // immediate: what is added to the address.
 void shift_address(Warp& warp, const Instruction& in, std::uint32_t lanes) {
     const auto by = std::uint64_t(in.immediate);
-    for_lanes(lanes, warp.at<std::uint64_t>(in.operand[0]), [by](std::uint64_t a) { return a + by; },
-              warp.at<std::uint64_t>(in.operand[1]));
+    for_lanes(
+        lanes, warp.at<std::uint64_t>(in.operand[0]), [by](std::uint64_t a) { return a + by; },
+        warp.at<std::uint64_t>(in.operand[1]));
 }
 
 // cvta.to.shared.u64: of a generic address, within its window.

@@ -1,7 +1,7 @@
 #pragma once
-// Builds a Program: the kernel and the functions it calls, each decoded once, with registers, constants, local and shared
-// memory laid out. Functions have registers of their own, so recursion is not possible, and nvcc emits none for kernels
-// that do not recurse themselves.
+// Builds a Program: the kernel and the functions it calls, each decoded once, with registers, constants, local and
+// shared memory laid out. Functions have registers of their own, so recursion is not possible, and nvcc emits none for
+// kernels that do not recurse themselves.
 #include "tests/gpu_sim/machine/decoding.h"
 
 #include <map>
@@ -18,8 +18,8 @@ public:
     // A name of a statement, resolved.
     struct Place {
         enum class Kind : std::uint8_t { kNothing, kRegister, kLabel, kAddress } kind = Kind::kNothing;
-        std::uint32_t bytes = 0;      // of a register's lane; 0: predicate
-        std::uint64_t value = 0;      // offset of a register, statement of a label, or an address within `space`
+        std::uint32_t bytes = 0;  // of a register's lane; 0: predicate
+        std::uint64_t value = 0;  // offset of a register, statement of a label, or an address within `space`
         ptx::Space space = ptx::Space::kGlobal;
     };
     Place resolve(std::string_view name, std::uint32_t scope);
@@ -34,9 +34,9 @@ private:
     struct Frame {
         const ptx::Function* function = nullptr;
         const ptx::Body* body = nullptr;
-        std::uint32_t first = 0;               // instruction
-        std::vector<std::uint32_t> registers;  // offset by id
-        std::vector<std::uint64_t> variables;  // address by index
+        std::uint32_t first = 0;                         // instruction
+        std::vector<std::uint32_t> registers;            // offset by id
+        std::vector<std::uint64_t> variables;            // address by index
         std::vector<std::uint32_t> results, parameters;  // offset in the param image or in local memory
     };
     Frame& frame_of(std::string_view name);

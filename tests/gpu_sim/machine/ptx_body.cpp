@@ -26,9 +26,7 @@ std::vector<std::string_view> split_operands(std::string_view text) {
 
 class BodyParser {
 public:
-    explicit BodyParser(const Function& function) : scan_(function.text, function.line) {
-        body_.scopes.push_back({});
-    }
+    explicit BodyParser(const Function& function) : scan_(function.text, function.line) { body_.scopes.push_back({}); }
 
     Body parse() {
         while (!scan_.done()) statement();
@@ -109,8 +107,8 @@ private:
         const auto id = std::uint32_t(body_.register_bytes.size());
         // Registers are at least 16 bits wide; those of 8 bits hold their value in a wider one.
         body_.register_bytes.push_back(type == ".pred" ? 0 : std::max(bytes, 2u));
-        body_.scopes[scope_].symbols.insert_or_assign(
-            std::move(name), Symbol{Symbol::Kind::kRegister, body_.register_bytes.back(), id});
+        body_.scopes[scope_].symbols.insert_or_assign(std::move(name),
+                                                      Symbol{Symbol::Kind::kRegister, body_.register_bytes.back(), id});
     }
 
     void variable();

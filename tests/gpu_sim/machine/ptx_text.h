@@ -1,6 +1,6 @@
 #pragma once
-// PTX as text: functions, variables and the statements of a body, names still unresolved. All views point into the text.
-// Source: PTX ISA 9.0, https://docs.nvidia.com/cuda/parallel-thread-execution.
+// PTX as text: functions, variables and the statements of a body, names still unresolved. All views point into the
+// text. Source: PTX ISA 9.0, https://docs.nvidia.com/cuda/parallel-thread-execution.
 #include <cstdint>
 #include <map>
 #include <string>

@@ -2,9 +2,8 @@
 #include "tests/gpu_sim/machine/block.h"
 #include "tests/gpu_sim/machine/warp.h"
 
-#include <cxxabi.h>
-
 #include <cstdlib>
+#include <cxxabi.h>
 
 namespace gpu_sim {
 

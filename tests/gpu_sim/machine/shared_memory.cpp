@@ -76,7 +76,8 @@ void SharedMemory::check_word(Warp& warp, const Instruction& in, std::uint32_t l
             warp.fault(in, lane,
                        std::string(kind == Access::kRead ? "read" : "write") +
                            " of shared memory that a cp.async may still be writing (no wait for it before): " +
-                           place(word * 4) + ", copied by " + warp.describe(cell.write_pc, cell.writer, cell.write_lane));
+                           place(word * 4) + ", copied by " +
+                           warp.describe(cell.write_pc, cell.writer, cell.write_lane));
         }
         check_race(warp, in, lane, cell, word, bytes, kind, value);
     }
@@ -112,9 +113,9 @@ void SharedMemory::check_race(Warp& warp, const Instruction& in, std::uint32_t l
         const bool apart = cell.writer != self || (cell.write_lane != lane && cell.write_sync == warp.sync_count());
         // Writing what is there already is harmless.
         const std::uint32_t first = std::uint32_t(__builtin_ctz(bytes));
-        const bool same_value = writes && value &&
-                                std::memcmp(bytes_.data() + word * 4 + first, value,
-                                            std::size_t(__builtin_popcount(bytes))) == 0;
+        const bool same_value =
+            writes && value &&
+            std::memcmp(bytes_.data() + word * 4 + first, value, std::size_t(__builtin_popcount(bytes))) == 0;
         if (apart && !same_value) race(warp, in, lane, word, true, writes, cell.write_pc, cell.writer, cell.write_lane);
     }
     if (writes && cell.read_epoch == epoch_ && (cell.read_bytes & bytes)) {

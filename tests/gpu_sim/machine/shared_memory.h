@@ -20,8 +20,8 @@ public:
 
     enum class Access : std::uint8_t { kRead, kWrite, kAtomic };
     // The bytes after all checks but of values; throws Fault. `value`: what will be written.
-    std::byte* access(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint32_t address,
-                      std::uint32_t bytes, Access kind, const std::byte* value = nullptr);
+    std::byte* access(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes,
+                      Access kind, const std::byte* value = nullptr);
     // A copy from global memory was issued, or has landed.
     std::byte* begin_copy(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint32_t address,
                           std::uint32_t bytes);
@@ -32,13 +32,13 @@ private:
     struct Cell {
         std::uint32_t block = 0;  // that the rest is about
         std::uint32_t write_epoch = 0, read_epoch = 0;
-        std::uint32_t readers = 0;                       // warps, in read_epoch
-        std::uint32_t write_sync = 0, read_sync = 0;     // of the warp below
-        std::uint32_t write_pc = 0, read_pc = 0;         // instruction
-        std::uint8_t writer = 0, write_lane = 0;         // warp and lane
-        std::uint8_t reader = 0, read_lane = 0;          // the last; lane kMany: several of them
-        std::uint8_t written = 0, copying = 0;           // bytes ever written; in flight
-        std::uint8_t write_bytes = 0, read_bytes = 0;    // of the last write, and reads
+        std::uint32_t readers = 0;                     // warps, in read_epoch
+        std::uint32_t write_sync = 0, read_sync = 0;   // of the warp below
+        std::uint32_t write_pc = 0, read_pc = 0;       // instruction
+        std::uint8_t writer = 0, write_lane = 0;       // warp and lane
+        std::uint8_t reader = 0, read_lane = 0;        // the last; lane kMany: several of them
+        std::uint8_t written = 0, copying = 0;         // bytes ever written; in flight
+        std::uint8_t write_bytes = 0, read_bytes = 0;  // of the last write, and reads
     };
     static constexpr std::uint8_t kMany = 0xff;
 

@@ -140,7 +140,8 @@ void Warp::call(const Instruction& in, std::uint32_t lanes) {
     const Call& call = grid_.program.calls[in.target];
     for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
         if (!(lanes >> lane & 1)) continue;
-        for (const Call::Copy& copy : call.arguments) std::memcpy(local(lane) + copy.to, local(lane) + copy.from, copy.bytes);
+        for (const Call::Copy& copy : call.arguments)
+            std::memcpy(local(lane) + copy.to, local(lane) + copy.from, copy.bytes);
         for (const Return& r : returns_[lane]) {
             if (r.call == in.target) fault(in, lane, "recursion, which this machine does not do");
         }

@@ -1,6 +1,6 @@
 #pragma once
-// 32 lanes in lockstep. Lanes that diverged are groups with their own program counter; the one that is deepest in calls,
-// then lowest in the code, runs; groups that meet merge.
+// 32 lanes in lockstep. Lanes that diverged are groups with their own program counter; the one that is deepest in
+// calls, then lowest in the code, runs; groups that meet merge.
 #include "tests/gpu_sim/machine/global_access.h"
 #include "tests/gpu_sim/machine/instruction.h"
 #include "tests/gpu_sim/machine/machine.h"

@@ -69,7 +69,8 @@ void shuffle(Warp& warp, const Instruction& in, std::uint32_t lanes) {
             inside |= ok ? 1u << lane : 0;
             result[lane] = a[std::size_t(from)];
         });
-        for_lanes(here, warp.at<std::uint32_t>(in.operand[0]), [](std::uint32_t x) { return x; }, result.data());
+        for_lanes(
+            here, warp.at<std::uint32_t>(in.operand[0]), [](std::uint32_t x) { return x; }, result.data());
         if (in.operand[1]) warp.set_predicate(in.operand[1], here, inside);
     });
 }
