@@ -1,5 +1,5 @@
 // The stand-in runtime with kernels that nvcc compiled and launched: arguments, limits, graphs, faults.
-#include "kernels/runtime_kernels.cuh"
+#include "tests/gpu_sim/programs/runtime_kernels.cuh"
 
 #include <cstdlib>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Kernels of test_runtime_launch.cpp, launched as programs do.
-#include "runtime_kernels.cuh"
+#include "tests/gpu_sim/programs/runtime_kernels.cuh"
 
 namespace {
 
