@@ -42,7 +42,8 @@ inline std::byte* local_bytes(Warp& warp, const Instruction& in, std::uint32_t l
 template <ptx::Space Space>
 inline std::byte* bytes_at(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address,
                            std::uint32_t bytes, MemoryAccess kind, const std::byte* value = nullptr) {
-    if (address % bytes != 0) {
+    // Sizes are powers of two.
+    if ((address & (bytes - 1)) != 0) {
         warp.fault(in, lane,
                    "misaligned address: an access of " + std::to_string(bytes) + " bytes at an address that is " +
                        std::to_string(address % bytes) + " past a multiple of that");

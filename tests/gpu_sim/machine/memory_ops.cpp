@@ -79,7 +79,12 @@ void store(Warp& warp, const Instruction& in, std::uint32_t lanes) {
     each_lane(lanes, [&](std::uint32_t lane) {
         std::array<std::byte, 32> value;
         for (std::uint32_t i = 0; i < s.elements; ++i) {
-            std::memcpy(value.data() + i * s.bytes, warp.at<std::byte>(in.operand[1 + i]) + lane * s.lane, s.bytes);
+            const std::byte* from = warp.at<std::byte>(in.operand[1 + i]) + lane * s.lane;
+            if (s.bytes == 4) {
+                std::memcpy(value.data() + i * 4, from, 4);
+            } else {
+                std::memcpy(value.data() + i * s.bytes, from, s.bytes);
+            }
         }
         std::byte* to = bytes_at<Space>(warp, in, lane, address_of(warp, in, in.operand[0], lane), s.elements * s.bytes,
                                         MemoryAccess::kWrite, value.data());
