@@ -52,12 +52,14 @@ void decode_barrier(Decoding& d) {
 }
 
 void warp_barrier(Warp& warp, const Instruction& in, std::uint32_t lanes) {
-    const std::uint32_t members = warp.at<std::uint32_t>(in.operand[0])[__builtin_ctz(lanes)];
-    std::uint32_t here = 0;
-    each_lane(lanes, [&](std::uint32_t lane) {
-        if (warp.at<std::uint32_t>(in.operand[0])[lane] == members) here |= 1u << lane;
-    });
-    if (here == lanes && warp.gather(in, lanes, members)) warp.synchronised();
+    const std::uint32_t* members = warp.at<std::uint32_t>(in.operand[0]);
+    for (std::uint32_t left = lanes; left != 0;) {
+        const std::uint32_t one = members[__builtin_ctz(left)];
+        std::uint32_t here = 0;
+        each_lane(left, [&](std::uint32_t lane) { here |= members[lane] == one ? 1u << lane : 0; });
+        if (warp.gather(in, here, one)) warp.synchronised();
+        left &= ~here;
+    }
 }
 
 void decode_bar(Decoding& d) {

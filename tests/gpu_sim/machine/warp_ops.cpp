@@ -11,19 +11,12 @@ namespace {
 template <class F>
 void with_members(Warp& warp, const Instruction& in, std::uint32_t lanes, Operand mask, F f) {
     const std::uint32_t* members = warp.at<std::uint32_t>(mask);
-    // All subsets are checked before any is run: the instruction may have to run again.
+    // Those whose partners are missing wait and run the instruction again; the others go on.
     for (std::uint32_t left = lanes; left != 0;) {
         const std::uint32_t one = members[__builtin_ctz(left)];
         std::uint32_t here = 0;
         each_lane(left, [&](std::uint32_t lane) { here |= members[lane] == one ? 1u << lane : 0; });
-        if (!warp.gather(in, here, one)) return;
-        left &= ~here;
-    }
-    for (std::uint32_t left = lanes; left != 0;) {
-        const std::uint32_t one = members[__builtin_ctz(left)];
-        std::uint32_t here = 0;
-        each_lane(left, [&](std::uint32_t lane) { here |= members[lane] == one ? 1u << lane : 0; });
-        f(here);
+        if (warp.gather(in, here, one)) f(here);
         left &= ~here;
     }
 }
