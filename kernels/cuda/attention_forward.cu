@@ -164,7 +164,7 @@ void run(Cuda& cuda, const AttentionForward& op) {
     else if (z.D <= 64)
         launch_forward<64, 2, 64>(cuda, op, z);
     else
-        launch_forward<128, 1, 64>(cuda, op, z);
+        launch_forward<128, 2, 32>(cuda, op, z);
 }
 
 }  // namespace steepest

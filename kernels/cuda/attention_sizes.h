@@ -39,7 +39,7 @@ struct AttentionSizes {
 };
 
 // What the backward pass needs of a query row: lse in units of log 2, and dout . out.
-struct RowStatistics {
+struct alignas(8) RowStatistics {
     float lse, delta;
 };
 

@@ -130,7 +130,8 @@ __device__ inline void store_rows(__nv_bfloat16* to, std::int64_t stride, __nv_b
     for (int i = 0; i < 16 * kM * kChunks / kWarp; ++i) {
         const int at = i * kWarp + lane, r = at / kChunks, chunk = at % kChunks;
         if (t + r < z.T && chunk * kChunk < z.D)
-            store_pack(to + (t + r) * stride + chunk * kChunk, load_pack(tile + tile_offset<kD>(row + r, chunk)));
+            *reinterpret_cast<uint4*>(to + (t + r) * stride + chunk * kChunk) =
+                *reinterpret_cast<const uint4*>(tile + tile_offset<kD>(row + r, chunk));
     }
 }
 
