@@ -55,6 +55,9 @@ struct TensorTable {
     }
 };
 
+// The largest that an op uses; other parameters need room beside it.
+static_assert(sizeof(TensorTable<4>) <= 16 * 1024);
+
 inline std::int64_t chunks_of(const Tensor& t) { return divide_up(t.count(), kChunk); }
 inline std::int64_t chunks_of(const TensorList& list) {
     std::int64_t chunks = 0;
