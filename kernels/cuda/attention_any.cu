@@ -6,7 +6,9 @@
 // of shared memory. Method as in attention_forward.cu and attention_backward.cu.
 //
 // Cost: 4 D flops a score forward, 14 D backward for D <= kOut, on FMA units, which are the limit (19.5 TFLOP/s on an
-// A100, 67 on an H100); reads the other side of each tile T / 64 times, from L2.
+// A100, 67 on an H100); reads the other side of each tile T / 128 times, from L2. 51 KiB of shared memory for D <= 64
+// and 67 above, up to 128 registers a thread, so two blocks of 256 threads a multiprocessor; one for dk and dv of
+// D > 64, with 214 registers.
 #include "kernels/cuda/attention_sizes.h"
 
 namespace steepest::cuda {

@@ -5,9 +5,12 @@
 // nothing but keys and values passes between warps. Other dtypes and head sizes: attention_any.cu.
 //
 // Cost: 4 D flops a score on tensor cores, 2 B T (T + 1) C in all, plus masked halves of diagonal tiles; reads q once
-// and k, v T / (2 rows of a tile) times, mostly from L2; writes out and lse once. The limit is mma.sync at D = 128; at
-// D = 64 it is nearly shared with the exponentials (one MUFU result, 4 issue slots of a quarter-rate unit, for 256
-// flops).
+// and k, v T / 256 times, mostly from L2; writes out and lse once. The limit is mma.sync, with ldmatrix behind it; at
+// D = 64 the exponentials take half as long as the products (16 against 2048 flops a clock and multiprocessor of an
+// A100) and overlap only with the products of other warps. Blocks of 128 threads, two a multiprocessor, which the
+// registers allow; on sm_80, without spills:
+//   D = 64   128 queries, 64 keys a step, 48 KiB, 253 registers
+//   D = 128  128 queries, 32 keys a step, 64 KiB, 255 registers
 #include "kernels/cuda/attention_tiles.h"
 
 namespace steepest {
