@@ -64,15 +64,11 @@ void add_to_diagonal(const Block& block, float value) {
     }
 }
 
-// The scratch of one matrix.
+// One matrix's share of scratch, without the padding that the plan allows for.
 struct Slot {
     Matrix x, y;      // as stored
     Matrix grams[3];  // square, of the shorter side; the third only for f32
 
-    static std::int64_t bytes(std::int64_t rows, std::int64_t cols, DType t) {
-        const std::int64_t side = std::min(rows, cols), grams = t == DType::f32 ? 3 : 2;
-        return 2 * aligned(rows * cols * size_of(t)) + grams * aligned(side * side * size_of(t));
-    }
     Slot(std::byte* data, std::int64_t rows, std::int64_t cols, DType t) {
         const auto take = [&](std::int64_t r, std::int64_t c) {
             return Matrix(std::exchange(data, data + aligned(r * c * size_of(t))), t, r, c, c);
@@ -90,8 +86,8 @@ private:
 template <class T>
 class Iteration {
 public:
-    Iteration(const Cpu& cpu, const Orthogonalize& op, std::byte* slot)
-        : cpu_(cpu), op_(op), slot_(slot, op.x[0].shape.rows(), op.x[0].shape.cols(), op.compute) {}
+    Iteration(const Cpu& cpu, const Orthogonalize& op, const Shape& shape, std::byte* slot)
+        : cpu_(cpu), op_(op), slot_(slot, shape.rows(), shape.cols(), op.compute) {}
 
     void run(std::size_t index) {
         float* x = op_.x[index].template as<float>();
@@ -202,29 +198,38 @@ private:
     Slot slot_;
 };
 
-}  // namespace
-
-std::int64_t Orthogonalize::scratch_bytes(std::int64_t rows, std::int64_t cols, std::int64_t matrices, DType compute,
-                                          std::int64_t limit) {
-    const std::int64_t bytes = Slot::bytes(rows, cols, compute);
-    const std::int64_t useful = one_a_thread(rows, cols) ? matrices : 1;
-    return bytes * std::max<std::int64_t>(1, std::min(useful, bytes > 0 ? limit / bytes : 1));
+// Indices of equal shapes, in order of the first of each.
+std::vector<std::vector<std::size_t>> equal_shapes(const TensorList& x) {
+    std::vector<std::vector<std::size_t>> groups;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const auto same = std::ranges::find_if(groups, [&](const auto& g) { return x[g[0]].shape == x[i].shape; });
+        if (same == groups.end())
+            groups.push_back({i});
+        else
+            same->push_back(i);
+    }
+    return groups;
 }
 
-void run(Cpu& cpu, const Orthogonalize& op) {
-    if (op.x.empty() || op.x[0].count() == 0 || (op.gate && *op.gate.as<float>() == 0)) return;
-    const std::int64_t rows = op.x[0].shape.rows(), cols = op.x[0].shape.cols();
-    const std::int64_t slot_bytes = Slot::bytes(rows, cols, op.compute);
-    const std::int64_t slots = op.scratch.bytes() / slot_bytes, n = static_cast<std::int64_t>(op.x.size());
-    require(slots >= 1, op.name, "scratch must hold one matrix, see scratch_bytes()");
-
-    const std::int64_t at_a_time = one_a_thread(rows, cols) ? slots : 1;
+void run_group(Cpu& cpu, const Orthogonalize& op, const std::vector<std::size_t>& group) {
+    const Shape& shape = op.x[group[0]].shape;
+    if (shape.count() == 0) return;
+    const std::int64_t slot_bytes = Orthogonalize::matrix_bytes(shape, op.compute);
+    const std::int64_t at_a_time = one_a_thread(shape.rows(), shape.cols()) ? op.scratch.bytes() / slot_bytes : 1;
+    const auto n = static_cast<std::int64_t>(group.size());
     for (std::int64_t begin = 0; begin < n; begin += at_a_time)
         cpu.parallel_for(std::min(at_a_time, n - begin), [&](std::int64_t i) {
             std::byte* slot = static_cast<std::byte*>(op.scratch.data) + i * slot_bytes;
-            dispatch_float(op.compute,
-                           [&]<class T>() { Iteration<T>(cpu, op, slot).run(static_cast<std::size_t>(begin + i)); });
+            const std::size_t index = group[static_cast<std::size_t>(begin + i)];
+            dispatch_float(op.compute, [&]<class T>() { Iteration<T>(cpu, op, shape, slot).run(index); });
         });
+}
+
+}  // namespace
+
+void run(Cpu& cpu, const Orthogonalize& op) {
+    if (op.gate && *op.gate.as<float>() == 0) return;
+    for (const std::vector<std::size_t>& group : equal_shapes(op.x)) run_group(cpu, op, group);
 }
 
 }  // namespace steepest

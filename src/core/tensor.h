@@ -109,7 +109,7 @@ private:
 using Tensor = BasicTensor<void*>;
 using ConstTensor = BasicTensor<const void*>;
 
-// What optimizer stages work on: tensors that are treated alike in one call. Matrix stages want one shape throughout.
+// What optimizer stages work on: tensors that are treated alike in one call, of any shapes.
 using TensorList = std::vector<Tensor>;
 
 }  // namespace steepest

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace steepest {
@@ -14,8 +16,8 @@ namespace steepest {
 //   = X
 // so every singular value s of the normalised X becomes p(s), p the composition of s -> a s + b s^3 + c s^5.
 //
-//   x         same shape (rows, cols) throughout, f32, in place
-//   scratch   bytes planned with scratch_bytes(); matrices are taken in chunks that fit it
+//   x         matrices of any shapes, f32, in place; a GPU iterates as many of them together as scratch holds
+//   scratch   bytes planned with scratch_bytes(), aligned to 16 bytes
 //   dual      (n) f32, optional: <x[i], result[i]>, the nuclear norm of x[i] if the iteration has converged
 //   compute   the dtype of X, A and B in memory: f32 or bf16; products are accumulated in f32
 //
@@ -35,16 +37,35 @@ struct Orthogonalize {
     float norm_factor = 1, epsilon = 1e-7f;
     ConstTensor gate = {};
 
-    // For up to `matrices` of this shape at a time, as many as `limit` bytes hold but at least one.
-    static std::int64_t scratch_bytes(std::int64_t rows, std::int64_t cols, std::int64_t matrices, DType compute,
-                                      std::int64_t limit);
+    // The share of one matrix: X twice and A, B (for f32 one more, which the Gram form wants), rows padded to 16 bytes.
+    static std::int64_t matrix_bytes(const Shape& shape, DType compute) {
+        const std::int64_t side = std::min(shape.rows(), shape.cols()), length = std::max(shape.rows(), shape.cols());
+        const auto up = [](std::int64_t bytes, std::int64_t to) { return (bytes + to - 1) / to * to; };
+        const auto bytes = [&](std::int64_t cols) { return up(side * up(cols * size_of(compute), 16), 64); };
+        return 2 * bytes(length) + (compute == DType::f32 ? 3 : 2) * bytes(side);
+    }
+    // For as many of the matrices at a time as `limit` bytes hold, the largest first, but at least that one.
+    static std::int64_t scratch_bytes(const std::vector<Shape>& shapes, DType compute, std::int64_t limit) {
+        std::vector<std::int64_t> sizes;
+        for (const Shape& shape : shapes) sizes.push_back(matrix_bytes(shape, compute));
+        std::ranges::sort(sizes, std::greater());
+        std::int64_t total = 0;
+        for (const std::int64_t bytes : sizes)
+            if (total == 0 || total + bytes <= limit) total += bytes;
+        return total;
+    }
 
     void check() const {
-        for (const Tensor& t : x)
-            require(t.dtype == DType::f32 && t.shape.rank() == 2 && t.shape == x[0].shape, name,
-                    "x must be f32 matrices of one shape");
+        for (const Tensor& t : x) require(t.dtype == DType::f32 && t.shape.rank() == 2, name, "x must be f32 matrices");
         require(is_float(compute), name, "compute must be f32 or bf16");
         require(form == Form::x || compute == DType::f32, name, "the Gram form needs f32");
+        std::int64_t largest = 0;
+        for (const Tensor& t : x) largest = std::max(largest, matrix_bytes(t.shape, compute));
+        require(scratch.bytes() >= largest, name,
+                "scratch must hold the largest matrix: " + std::to_string(largest) + " bytes, found " +
+                    std::to_string(scratch.bytes()) + "; see scratch_bytes()");
+        require(!dual || (dual.dtype == DType::f32 && dual.count() == static_cast<std::int64_t>(x.size())), name,
+                "dual must be f32, one value a matrix");
     }
     void tensors(auto&& visit) const {
         for (const Tensor& t : x) visit("x", t);
@@ -52,10 +73,12 @@ struct Orthogonalize {
     }
     // Of the plain algorithm, symmetric products counted whole.
     std::int64_t flops() const {
-        if (x.empty()) return 0;
-        const auto r = std::min(x[0].shape.rows(), x[0].shape.cols()),
-                   s = std::max(x[0].shape.rows(), x[0].shape.cols());
-        return static_cast<std::int64_t>(x.size() * coefficients.size()) * (4 * r * r * s + 2 * r * r * r);
+        std::int64_t total = 0;
+        for (const Tensor& t : x) {
+            const auto r = std::min(t.shape.rows(), t.shape.cols()), s = std::max(t.shape.rows(), t.shape.cols());
+            total += static_cast<std::int64_t>(coefficients.size()) * (4 * r * r * s + 2 * r * r * r);
+        }
+        return total;
     }
 };
 void run(Cpu&, const Orthogonalize&);

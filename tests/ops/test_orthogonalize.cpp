@@ -19,7 +19,8 @@ using Form = Orthogonalize::Form;
 
 const Coefficients kKeller(5, {3.4445, -4.7750, 2.0315}), kSimple12(12, {2, -1.5, 0.5}), kCubic15(15, {1.5, -0.5, 0});
 
-const std::vector<Shape> kShapes = {{1, 1}, {1, 5}, {5, 1}, {48, 96}, {96, 24}, {64, 64}, {33, 31}, {128, 512}};
+const std::vector<Shape> kShapes = {{1, 1},   {1, 5},   {5, 1},     {48, 96},  {96, 24},
+                                    {64, 64}, {33, 31}, {128, 512}, {150, 133}};
 
 Dense random_dense(std::int64_t rows, std::int64_t cols, std::string_view purpose) {
     return {rows, cols, normal(rows * cols, purpose)};
@@ -49,13 +50,16 @@ struct Result {
 };
 
 Result orthogonalize(Device device, const std::vector<Dense>& in, const Coefficients& coefficients, Options o = {}) {
-    const Shape shape{in[0].rows, in[0].cols};
     const auto n = static_cast<std::int64_t>(in.size());
     std::deque<Guarded<float>> x;
     TensorList list;
-    for (const Dense& m : in) list.push_back(x.emplace_back(shape, m.data));
+    std::vector<Shape> shapes;
+    for (const Dense& m : in) {
+        shapes.push_back({m.rows, m.cols});
+        list.push_back(x.emplace_back(shapes.back(), m.data));
+    }
     Guarded<float> dual(Shape{n});
-    const std::int64_t bytes = Orthogonalize::scratch_bytes(shape.rows(), shape.cols(), n, o.compute, o.scratch_limit);
+    const std::int64_t bytes = Orthogonalize::scratch_bytes(shapes, o.compute, o.scratch_limit);
     EXPECT_EQ(bytes % 4, 0);
     Guarded<float> scratch(Shape{bytes / 4});
 
@@ -69,10 +73,10 @@ Result orthogonalize(Device device, const std::vector<Dense>& in, const Coeffici
                               .epsilon = o.epsilon});
     Result out{{}, {}, dual.values()};
     EXPECT_TRUE(scratch.guards_intact() && dual.guards_intact());
-    for (const auto& t : x) {
-        EXPECT_TRUE(t.guards_intact());
-        out.x.emplace_back(shape.rows(), shape.cols(), t.as_double());
-        const auto v = t.values();
+    for (std::size_t i = 0; i < in.size(); ++i) {
+        EXPECT_TRUE(x[i].guards_intact());
+        out.x.emplace_back(in[i].rows, in[i].cols, x[i].as_double());
+        const auto v = x[i].values();
         out.bytes.insert(out.bytes.end(), v.begin(), v.end());
     }
     return out;
@@ -239,13 +243,36 @@ TEST(Orthogonalize, AClosedGateWritesNothing) {
     for (const float open : {0.0f, 1.0f}) {
         const Guarded<float> gate(Shape{1}, std::vector<double>{open});
         run(the_device(), Orthogonalize{.x = {x},
-                                 .scratch = scratch,
-                                 .dual = dual,
-                                 .coefficients = kKeller,
-                                 .compute = DType::f32,
-                                 .gate = gate});
+                                        .scratch = scratch,
+                                        .dual = dual,
+                                        .coefficients = kKeller,
+                                        .compute = DType::f32,
+                                        .gate = gate});
         EXPECT_EQ(same_bytes(x.values(), before), open == 0);
         EXPECT_EQ(same_bytes(dual.values(), dual_before), open == 0);
+    }
+}
+
+// Tall and wide ones of one Gram size, one that no tile divides, a single element: together as alone, whatever fits
+// scratch at a time.
+TEST(Orthogonalize, MixedShapesAreWhatEachIsAlone) {
+    std::vector<Dense> in;
+    for (const Shape& shape : {Shape{48, 96}, Shape{1, 1}, Shape{96, 48}, Shape{48, 48}, Shape{3, 50}, Shape{48, 96},
+                               Shape{150, 133}, Shape{7, 1}})
+        in.push_back(random_dense(shape.rows(), shape.cols(), std::to_string(in.size())));
+    const Coefficients steps = {kKeller[0], {1.5, -0.5, 0}, kKeller[0]};
+    for (const Options& base : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+        std::vector<Result> alone;
+        for (const Dense& m : in) alone.push_back(orthogonalize(the_device(), {m}, steps, base));
+        for (const std::int64_t limit : {std::int64_t{0}, std::int64_t{200} << 10, std::int64_t{1} << 40}) {
+            Options o = base;
+            o.scratch_limit = limit;
+            const Result together = orthogonalize(the_device(), in, steps, o);
+            for (std::size_t i = 0; i < in.size(); ++i) {
+                EXPECT_EQ(together.x[i].data, alone[i].x[0].data) << i << " " << limit;
+                EXPECT_EQ(together.dual[i], alone[i].dual[0]) << i << " " << limit;
+            }
+        }
     }
 }
 
@@ -263,7 +290,7 @@ TEST(Orthogonalize, BytesDependOnTheInputAlone) {
             for (const Backend& b : backends())
                 for (const std::int64_t slots : {0, 2, 100}) {
                     Options o = base;
-                    o.scratch_limit = slots * Orthogonalize::scratch_bytes(shape.rows(), shape.cols(), 1, o.compute, 0);
+                    o.scratch_limit = slots * Orthogonalize::matrix_bytes(shape, o.compute);
                     const Result got = orthogonalize(b.device, in, two, o);
                     EXPECT_TRUE(same_bytes(got.bytes, first.bytes)) << text(shape) << " " << b.name << " " << slots;
                     EXPECT_TRUE(same_bytes(got.dual, first.dual)) << text(shape) << " " << b.name << " " << slots;
@@ -277,15 +304,25 @@ TEST(Orthogonalize, BytesDependOnTheInputAlone) {
 }
 
 TEST(Orthogonalize, ScratchIsAtLeastOneMatrixAndAtMostTheList) {
-    const auto bytes = [](std::int64_t matrices, std::int64_t limit) {
-        return Orthogonalize::scratch_bytes(64, 128, matrices, DType::f32, limit);
+    const auto bytes = [](std::size_t matrices, std::int64_t limit) {
+        return Orthogonalize::scratch_bytes(std::vector<Shape>(matrices, {64, 128}), DType::f32, limit);
     };
     const std::int64_t single = bytes(1, 0);
     EXPECT_GE(single, (2 * 64 * 128 + 2 * 64 * 64) * 4);
     EXPECT_EQ(bytes(5, 0), single);
     EXPECT_EQ(bytes(5, 3 * single + 1), 3 * single);
     EXPECT_EQ(bytes(5, std::int64_t{1} << 40), 5 * single);
-    EXPECT_LT(Orthogonalize::scratch_bytes(64, 128, 1, DType::bf16, 0), single);
+    EXPECT_LT(Orthogonalize::scratch_bytes({{64, 128}}, DType::bf16, 0), single);
+
+    // Of different shapes, in whichever order: the largest always, then what still fits.
+    const std::int64_t small = Orthogonalize::matrix_bytes({8, 8}, DType::f32);
+    const auto mixed = [](std::int64_t limit) {
+        return Orthogonalize::scratch_bytes({{8, 8}, {64, 128}, {8, 8}}, DType::f32, limit);
+    };
+    EXPECT_EQ(mixed(0), single);
+    EXPECT_EQ(mixed(single + small), single + small);
+    EXPECT_EQ(mixed(std::int64_t{1} << 40), single + 2 * small);
+    EXPECT_EQ(Orthogonalize::scratch_bytes({}, DType::f32, 1 << 20), 0);
 
     Guarded<float> x(Shape{64, 128}, normal(64 * 128, "x")), scratch(Shape{single / 4 - 1});
     EXPECT_THROW(
@@ -294,16 +331,18 @@ TEST(Orthogonalize, ScratchIsAtLeastOneMatrixAndAtMostTheList) {
 }
 
 TEST(Orthogonalize, RefusesWhatItCannotDo) {
-    Guarded<float> x(Shape{4, 6}, normal(24, "x")), y(Shape{6, 4}, normal(24, "y")), scratch(Shape{10000});
-    EXPECT_THROW(
-        run(the_device(), Orthogonalize{.x = {x, y}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32}),
-        ShapeError);
-    EXPECT_THROW(
-        run(the_device(),
-            Orthogonalize{
-                .x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::bf16, .form = Form::gram}),
-        ShapeError);
-    run(the_device(), Orthogonalize{.x = {}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32});
+    Guarded<float> x(Shape{4, 6}, normal(24, "x")), y(Shape{2, 3, 4}, normal(24, "y")), scratch(Shape{10000});
+    const Orthogonalize good{.x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32};
+    Orthogonalize op = good;
+    op.x.push_back(y);
+    EXPECT_THROW(run(the_device(), op), ShapeError);
+    op = good, op.compute = DType::bf16, op.form = Form::gram;
+    EXPECT_THROW(run(the_device(), op), ShapeError);
+    Guarded<float> two(Shape{2});
+    op = good, op.dual = two;
+    EXPECT_THROW(run(the_device(), op), ShapeError);
+    op = good, op.x.clear();
+    run(the_device(), op);
 }
 
 }  // namespace

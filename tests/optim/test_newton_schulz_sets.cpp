@@ -95,13 +95,13 @@ TEST(NewtonSchulzSets, AnUnknownNameListsTheKnownOnes) {
 std::vector<double> result_spectrum(const reference::Svd& svd, const NewtonSchulzSet& set, DType compute) {
     const reference::Dense m = svd.matrix();
     Guarded<float> x(Shape{m.rows, m.cols}, m.data);
-    Guarded<float> scratch(Shape{Orthogonalize::scratch_bytes(m.rows, m.cols, 1, compute, std::int64_t{1} << 30) / 4});
+    Guarded<float> scratch(Shape{Orthogonalize::matrix_bytes({m.rows, m.cols}, compute) / 4});
     run(the_device(), Orthogonalize{.x = {x},
-                             .scratch = scratch,
-                             .coefficients = set.coefficients,
-                             .compute = compute,
-                             .norm_factor = set.norm_factor,
-                             .epsilon = set.epsilon});
+                                    .scratch = scratch,
+                                    .coefficients = set.coefficients,
+                                    .compute = compute,
+                                    .norm_factor = set.norm_factor,
+                                    .epsilon = set.epsilon});
     const reference::Dense core = svd.u.t() * reference::Dense(m.rows, m.cols, x.as_double()) * svd.v;
     std::vector<double> values;
     for (std::int64_t i = 0; i < core.rows; ++i) values.push_back(core(i, i));

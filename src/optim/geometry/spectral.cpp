@@ -1,6 +1,6 @@
 // Spectral norm: the direction is the nearest semi-orthogonal matrix, by Newton-Schulz iteration.
 // K. Jordan et al., "Muon", 2024, kellerjordan.github.io/posts/muon; Bernstein, Newhouse 2024, arXiv:2409.20325.
-// State: none. Scratch: what Orthogonalize wants for the largest shape.
+// State: none. Scratch: what Orthogonalize wants for as many matrices at a time as scratch_limit holds.
 #include "core/registry.h"
 #include "ops/orthogonalize.h"
 #include "optim/geometry.h"
@@ -41,47 +41,23 @@ public:
     bool needs_matrices() const override { return true; }
 
     void prepare(Binding& binding) override {
-        const std::vector<Shape>& shapes = binding.shapes();
-        batches_ = batches(shapes);
-        std::int64_t bytes = 0;
-        for (const std::vector<std::size_t>& batch : batches_)
-            bytes =
-                std::max(bytes, Orthogonalize::scratch_bytes(shapes[batch[0]].rows(), shapes[batch[0]].cols(),
-                                                             static_cast<std::int64_t>(batch.size()), compute(),
-                                                             static_cast<std::int64_t>(options_.scratch_limit) << 20));
+        const std::int64_t bytes = Orthogonalize::scratch_bytes(
+            binding.shapes(), compute(), static_cast<std::int64_t>(options_.scratch_limit) << 20);
         binding.scratch("matrices", &scratch_, DType::f32, Shape{(bytes + 3) / 4});
     }
     void direct(const Binding& binding) override {
-        for (const std::vector<std::size_t>& batch : batches_) {
-            Orthogonalize op = iteration();
-            for (const std::size_t i : batch) op.x.push_back(binding.gradients[i]);
-            op.gate = binding.ok;
-            run(binding.device, op);
-        }
+        Orthogonalize op = iteration();
+        op.x = binding.gradients;
+        op.gate = binding.ok;
+        run(binding.device, op);
     }
     std::int64_t flops(const std::vector<Shape>& shapes) const override {
-        std::int64_t total = 0;
-        for (const std::vector<std::size_t>& batch : batches(shapes)) {
-            Orthogonalize op = iteration();
-            op.x.assign(batch.size(), Tensor(nullptr, DType::f32, shapes[batch[0]]));
-            total += op.flops();
-        }
-        return total;
+        Orthogonalize op = iteration();
+        for (const Shape& shape : shapes) op.x.push_back({nullptr, DType::f32, shape});
+        return op.flops();
     }
 
 private:
-    // Indices of equal shapes, in order of the first of each.
-    static std::vector<std::vector<std::size_t>> batches(const std::vector<Shape>& shapes) {
-        std::vector<std::vector<std::size_t>> list;
-        for (std::size_t i = 0; i < shapes.size(); ++i) {
-            const auto same = std::ranges::find_if(list, [&](const auto& b) { return shapes[b[0]] == shapes[i]; });
-            if (same == list.end())
-                list.push_back({i});
-            else
-                same->push_back(i);
-        }
-        return list;
-    }
     DType compute() const { return options_.precision == "fp32" ? DType::f32 : DType::bf16; }
     Orthogonalize iteration() const {
         return {.x = {},
@@ -95,7 +71,6 @@ private:
 
     Options options_;
     NewtonSchulzSet set_;
-    std::vector<std::vector<std::size_t>> batches_;
     Tensor scratch_;
 };
 
