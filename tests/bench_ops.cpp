@@ -155,7 +155,8 @@ void NewtonSchulz(benchmark::State& state) {
     TensorList list;
     std::vector<Tensor*> slots;
     for (int i = 0; i < 4; ++i) slots.push_back(memory.plan(DType::f32, {rows, cols}));
-    const std::int64_t bytes = Orthogonalize::scratch_bytes(std::vector<Shape>(4, {rows, cols}), dtype(state), 64 << 20);
+    const std::int64_t bytes =
+        Orthogonalize::scratch_bytes(std::vector<Shape>(4, {rows, cols}), dtype(state), 64 << 20);
     Tensor* scratch = memory.plan(DType::f32, {(bytes + 3) / 4});
     memory.allocate();
     for (Tensor* t : slots) list.push_back(*t);
