@@ -1,5 +1,6 @@
 #include "core/scalars.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace steepest {
@@ -12,14 +13,16 @@ int StepScalars::add(std::string name) {
 }
 
 void StepScalars::allocate(Device device) {
-    device_ = device;
+    if (host_.empty()) return;
     buffer_ = Buffer(device, static_cast<std::int64_t>(host_.size() * sizeof(float)));
+    feed_ = make_feed(device, buffer_.data(), buffer_.bytes());
     upload();
 }
 
 void StepScalars::upload() {
-    if (!host_.empty())
-        copy_to_device(device_, buffer_.data(), host_.data(), static_cast<std::int64_t>(host_.size() * sizeof(float)));
+    if (!feed_) return;
+    std::ranges::copy(host_, static_cast<float*>(feed_->host()));
+    feed_->send();
 }
 
 ConstTensor StepScalars::operator[](int slot) const {

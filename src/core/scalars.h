@@ -3,7 +3,9 @@
 // device memory written by one copy a step. Ops take addresses in it, never the numbers, so that a recorded launch plan
 // stays valid.
 #include "core/memory.h"
+#include "core/pipeline.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,8 @@ public:
     const std::string& name(int slot) const { return names_[slot]; }
 
 private:
-    Device device_{};
     Buffer buffer_;
+    std::unique_ptr<Feed> feed_;
     std::vector<float> host_;
     std::vector<std::string> names_;
 };

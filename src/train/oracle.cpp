@@ -9,22 +9,19 @@ namespace steepest {
 Oracle::Oracle(Problem& problem, ParameterStore& parameters, const Loader& loader, Communicator& comm,
                const Options& options)
     : problem_(problem), parameters_(parameters), loader_(loader), comm_(comm), options_(options) {
-    const std::int64_t T = problem.targets_per_sequence();
-    host_inputs_.resize(options.micro_batch * T), host_targets_.resize(options.micro_batch * T);
     if (options_.second != SecondGradient::none) previous_gradients_.resize(parameters.specs().size());
     if (options_.second == SecondGradient::previous_weights) previous_copies_.resize(parameters.specs().size());
 }
 
 void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
-    const std::int64_t T = problem_.targets_per_sequence();
-    scratch.add("inputs", &inputs_, DType::i32, {options_.micro_batch, T});
-    scratch.add("targets", &targets_, DType::i32, {options_.micro_batch, T});
+    const Shape tokens{2, sequences_of_rank(), problem_.targets_per_sequence()};
+    scratch.add("tokens", &tokens_.memory, DType::i32, tokens);
+    if (prefetches()) scratch.add("next_tokens", &next_tokens_.memory, DType::i32, tokens);
     scratch.add("readings", &readings_, DType::f32, {sizeof(StepReading) / sizeof(float)});
     scratch.add("sum_of_squares", &sum_, DType::f32, {1});
 
     // Prefetched gradients live from one step to the next; those at kept weights only within one.
-    const bool prefetch = options_.second == SecondGradient::prefetch;
-    Layout& previous = prefetch ? state : gradients;
+    Layout& previous = prefetches() ? state : gradients;
     const auto specs = parameters_.specs();
     for (std::size_t i = 0; i < previous_gradients_.size(); ++i)
         previous.add(specs[i].name + "/oracle/previous_gradient", &previous_gradients_[i], DType::f32, specs[i].shape);
@@ -39,6 +36,8 @@ void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
 
 void Oracle::bind(Device device) {
     device_ = device;
+    for (Tokens* t : {&tokens_, &next_tokens_})
+        if (t->memory) t->feed = make_feed(device, t->memory.data, t->memory.bytes());
     float* reading = readings_.as<float>();
     for (Tensor* t : {&loss_, &norm_, &factor_, &ok_, &previous_loss_, &previous_norm_})
         *t = Tensor(reading++, DType::f32, {1});
@@ -56,21 +55,33 @@ StepGradients Oracle::gradients() const {
     return {.scale = factor_, .previous = previous_gradients_, .previous_scale = previous_factor_, .ok = ok_};
 }
 
-void Oracle::mean_gradient(std::int64_t step, const TensorList& weights, const TensorList& into, const Verdict& verdict,
-                           std::int64_t& counter, TokenStreamHash* hash) {
+void Oracle::send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash) {
+    const std::int64_t own = sequences_of_rank(), T = problem_.targets_per_sequence();
+    auto* host = static_cast<std::int32_t*>(tokens.feed->host());
+    const Batch batch{.inputs = Tensor(host, DType::i32, {own, T}),
+                      .targets = Tensor(host + own * T, DType::i32, {own, T})};
+    loader_.gather(first_sample(step), batch);
+    if (hash) hash->add(batch);
+    tokens.feed->send();
+}
+
+void Oracle::load(std::int64_t step, TokenStreamHash& hash) {
+    const std::int64_t micro_batches = sequences_of_rank() / options_.micro_batch;
+    send(step, tokens_, &hash);
+    taken_ += micro_batches;
+    if (prefetches()) send(step + 1, next_tokens_, nullptr);
+    if (prefetches() || second_at_kept_weights(step)) second_taken_ += micro_batches;
+}
+
+void Oracle::mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
+                           const Verdict& verdict) {
     const std::int64_t T = problem_.targets_per_sequence(), own = sequences_of_rank(), micro = options_.micro_batch;
-    const std::int64_t first = (step - 1) * options_.batch + comm_.rank() * own;
-    const Batch host{.inputs = Tensor(host_inputs_.data(), DType::i32, {micro, T}),
-                     .targets = Tensor(host_targets_.data(), DType::i32, {micro, T})};
-    for (std::int64_t at = 0; at < own; at += micro) {
-        loader_.gather(first + at, host);
-        if (hash) hash->add(host);
-        copy_to_device(device_, inputs_.data, host_inputs_.data(), inputs_.bytes());
-        copy_to_device(device_, targets_.data, host_targets_.data(), targets_.bytes());
-        problem_.gradient(weights, {.inputs = inputs_, .targets = targets_, .first_sample = first + at}, into,
-                          verdict.loss, 1.0f / static_cast<float>(own * T), at > 0);
-        ++counter;
-    }
+    for (std::int64_t at = 0; at < own; at += micro)
+        problem_.gradient(weights,
+                          {.inputs = tokens.memory.rows(at, micro),
+                           .targets = tokens.memory.rows(own + at, micro),
+                           .first_sample = first_sample(step) + at},
+                          into, verdict.loss, 1.0f / static_cast<float>(own * T), at > 0);
     if (comm_.size() > 1) {
         TensorList exchanged = into;
         exchanged.push_back(verdict.loss);
@@ -87,21 +98,21 @@ void Oracle::mean_gradient(std::int64_t step, const TensorList& weights, const T
                             .max_norm = options_.max_norm});
 }
 
-void Oracle::compute(std::int64_t step, TokenStreamHash& hash) {
+void Oracle::compute(std::int64_t step) {
     Verdict verdict{.loss = loss_, .norm = norm_, .factor = factor_, .ok = ok_};
     // A prefetched gradient that is not finite makes the step bad that would have used it.
-    if (options_.second == SecondGradient::prefetch) verdict.also_ok = previous_ok_;
-    mean_gradient(step, parameters_.copies(), parameters_.gradients(), verdict, taken_, &hash);
-    if (options_.second == SecondGradient::previous_weights && step > 1)
-        mean_gradient(step, previous_copies_, previous_gradients_, previous_verdict(ok_, ok_), second_taken_, nullptr);
+    if (prefetches()) verdict.also_ok = previous_ok_;
+    mean_gradient(step, tokens_, parameters_.copies(), parameters_.gradients(), verdict);
+    if (second_at_kept_weights(step))
+        mean_gradient(step, tokens_, previous_copies_, previous_gradients_, previous_verdict(ok_, ok_));
 }
 
 void Oracle::before_update(std::int64_t step) {
     if (options_.second == SecondGradient::previous_weights)
         run(device_, Copy{.to = previous_copies_, .from = parameters_.copies(), .gate = ok_});
-    if (options_.second == SecondGradient::prefetch)
-        mean_gradient(step + 1, parameters_.copies(), previous_gradients_, previous_verdict(previous_ok_, {}),
-                      second_taken_, nullptr);
+    if (prefetches())
+        mean_gradient(step + 1, next_tokens_, parameters_.copies(), previous_gradients_,
+                      previous_verdict(previous_ok_, {}));
 }
 
 StepReading Oracle::read() const {

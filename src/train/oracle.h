@@ -4,6 +4,7 @@
 // weights.
 #include "comm/communicator.h"
 #include "core/memory.h"
+#include "core/pipeline.h"
 #include "data/loader.h"
 #include "data/token_hash.h"
 #include "model/problem.h"
@@ -11,6 +12,7 @@
 #include "train/parameters.h"
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace steepest {
@@ -49,10 +51,14 @@ public:
     // For Optimizer::bind.
     StepGradients gradients() const;
 
-    // The gradients of `step` (from 1) at the current weights. Adds the step's tokens to `hash`.
-    void compute(std::int64_t step, TokenStreamHash& hash);
-    // Between the optimizer's directions and its update, in every step, also the last: a run can be extended.
+    // A step (from 1) is load(), which is the host's part and adds the step's tokens to `hash`, and then ops alone:
+    // compute() takes the gradients at the current weights; before_update() comes between the optimizer's directions
+    // and its update, in every step, also the last: a run can be extended.
+    void load(std::int64_t step, TokenStreamHash& hash);
+    void compute(std::int64_t step);
     void before_update(std::int64_t step);
+    // Steps of one variant run the same ops, see Recorder.
+    int variant(std::int64_t step) const { return second_at_kept_weights(step) ? 1 : 0; }
     StepReading read() const;
 
     // Micro-batches whose gradient was taken so far: at the current weights, and at the previous ones.
@@ -68,13 +74,26 @@ private:
         Tensor loss, norm, factor, ok;
         ConstTensor also_ok = {};
     };
-    // The mean gradient of the step's batch at `weights`, into `into`. Adds the tokens to `hash`, where given.
-    void mean_gradient(std::int64_t step, const TensorList& weights, const TensorList& into, const Verdict& verdict,
-                       std::int64_t& counter, TokenStreamHash* hash);
+    // A rank's share of one step's batch on the device: inputs and targets, (2, sequences, T) i32.
+    struct Tokens {
+        Tensor memory;
+        std::unique_ptr<Feed> feed;
+    };
+    void send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash);
+    // The mean gradient of the step's batch, which `tokens` holds, at `weights`, into `into`.
+    void mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
+                       const Verdict& verdict);
     Verdict previous_verdict(Tensor ok, ConstTensor also_ok) const {
         return {previous_loss_, previous_norm_, previous_factor_, ok, also_ok};
     }
     std::int64_t sequences_of_rank() const { return options_.batch / comm_.size(); }
+    std::int64_t first_sample(std::int64_t step) const {
+        return (step - 1) * options_.batch + comm_.rank() * sequences_of_rank();
+    }
+    // The first step has no weights before its own.
+    bool second_at_kept_weights(std::int64_t step) const {
+        return options_.second == SecondGradient::previous_weights && step > 1;
+    }
 
     Problem& problem_;
     ParameterStore& parameters_;
@@ -83,9 +102,8 @@ private:
     Options options_;
     Device device_{};
 
-    Tensor inputs_, targets_;  // (micro_batch, T) i32 on the device
-    std::vector<std::int32_t> host_inputs_, host_targets_;
-    Tensor readings_, sum_;  // StepReading as one tensor; sum of squares
+    Tokens tokens_, next_tokens_;  // the latter only to prefetch
+    Tensor readings_, sum_;        // StepReading as one tensor; sum of squares
     Tensor loss_, norm_, factor_, ok_, previous_loss_, previous_norm_;
     Tensor previous_factor_, previous_ok_;  // belong to previous_gradients_
     TensorList previous_gradients_, previous_copies_;

@@ -4,6 +4,8 @@
 #include "core/error.h"
 #include "ops/hooks.h"
 
+#include <limits>
+
 namespace steepest {
 
 namespace {
@@ -43,6 +45,7 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
 
 void Stepper::allocate(Device device) {
     runner_.allocate(device);
+    recorder_ = make_recorder(device);
     scalars_.allocate(device);
     oracle_->bind(device);
     optimizer_->bind(device, runner_.parameters().parameters(), oracle_->gradients());
@@ -53,14 +56,20 @@ StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
     optimizer_->begin_step(step, runner_.config().total_steps());
     scalars_.upload();
 
-    oracle_->compute(step, hash);
-    double at = monotonic_seconds();
-    optimizer_->estimate();
-    double optimizer_seconds = monotonic_seconds() - at;
-    oracle_->before_update(step);
-    at = monotonic_seconds();
-    optimizer_->update();
-    optimizer_seconds += monotonic_seconds() - at;
+    oracle_->load(step, hash);
+    double optimizer_seconds = 0;
+    const auto timed = [&](const auto& part) {
+        const double at = monotonic_seconds();
+        part();
+        optimizer_seconds += monotonic_seconds() - at;
+    };
+    recorder_->run(oracle_->variant(step), [&] {
+        oracle_->compute(step);
+        timed([&] { optimizer_->estimate(); });
+        oracle_->before_update(step);
+        timed([&] { optimizer_->update(); });
+    });
+    if (!recorder_->immediate()) optimizer_seconds = std::numeric_limits<double>::quiet_NaN();
 
     const StepReading reading = oracle_->read();
     return {.reading = reading, .seconds = monotonic_seconds() - start, .optimizer_seconds = optimizer_seconds};
@@ -73,7 +82,8 @@ std::string Stepper::find_culprit(std::int64_t step) {
     hooks(device).check_finite = true;
     try {
         TokenStreamHash nothing;
-        oracle_->compute(step, nothing);
+        oracle_->load(step, nothing);
+        oracle_->compute(step);
     } catch (const NonFiniteError& e) {
         const std::string name = runner_.tensor_at(e.address);
         culprit = name.empty() ? e.what() : name + " (" + e.what() + ")";

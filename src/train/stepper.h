@@ -2,6 +2,7 @@
 // Stepper: one optimisation step, in the order the data flows. It knows nothing of files, logs or clocks on walls; the
 // trainer runs it for a run, the benchmark for its timing.
 #include "comm/communicator.h"
+#include "core/pipeline.h"
 #include "train/model_runner.h"
 #include "train/oracle.h"
 
@@ -13,7 +14,8 @@ namespace steepest {
 
 struct StepReport {
     StepReading reading;
-    double seconds = 0, optimizer_seconds = 0;
+    double seconds = 0;
+    double optimizer_seconds = 0;  // NaN where the host cannot take it
     bool ok() const { return reading.ok != 0; }
 };
 
@@ -48,6 +50,7 @@ private:
     Dataset data_;
     Loader loader_;
     StepScalars scalars_;
+    std::unique_ptr<Recorder> recorder_;
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Oracle> oracle_;
 };

@@ -219,7 +219,7 @@ void Trainer::train_step(std::int64_t step, Console& console) {
         console.logger().warn("step {} changed nothing: {}", step, line["culprit"].get<std::string>());
     }
     line["time"] = {{"step_ms", report.seconds * 1e3},
-                    {"optimizer_ms", report.optimizer_seconds * 1e3},
+                    {"optimizer_ms", json_number(static_cast<float>(report.optimizer_seconds * 1e3))},
                     {"tokens_per_s", static_cast<double>(config_.tokens_per_step()) / report.seconds},
                     {"gflop_per_s", (stepper_.model_flops() + stepper_.optimizer_flops()) / report.seconds * 1e-9}};
     line["time"].update(clock());

@@ -147,7 +147,7 @@ TEST_F(OracleTest, TheGradientIsTheMeanOverAllMicroBatches) {
     Rig rig(shard(), SecondGradient::none);
     for (std::int64_t step = 1; step <= kSteps; ++step) {
         rig.problem.calls.clear();
-        rig.oracle.compute(step, rig.hash);
+        rig.oracle.load(step, rig.hash), rig.oracle.compute(step);
         const Expected expected({rig.weights(0), rig.weights(1)}, (step - 1) * kBatch, kBatch);
         expect_gradient(rig.store.gradients(), expected);
         const StepReading reading = rig.oracle.read();
@@ -177,7 +177,7 @@ TEST_F(OracleTest, TheSecondGradientIsOfTheWholeSameBatchAtThePreviousWeights) {
         std::vector<std::vector<float>> before;
         for (std::int64_t step = 1; step <= kSteps; ++step) {
             const std::vector<std::vector<float>> current = {rig.weights(0), rig.weights(1)};
-            rig.oracle.compute(step, rig.hash);
+            rig.oracle.load(step, rig.hash), rig.oracle.compute(step);
             const StepGradients gradients = rig.oracle.gradients();
             const Expected own(current, (step - 1) * kBatch, kBatch);
             expect_gradient(rig.store.gradients(), own);
@@ -223,7 +223,7 @@ TEST_F(OracleTest, BothSecondGradientsAreEqualToTheLastBit) {
         std::vector<std::vector<float>> seen[2];
         int which = 0;
         for (Rig* rig : {&kept, &prefetched}) {
-            rig->oracle.compute(step, rig->hash);
+            rig->oracle.load(step, rig->hash), rig->oracle.compute(step);
             const StepGradients g = rig->oracle.gradients();
             for (const Tensor& t : g.previous) seen[which].emplace_back(t.as<float>(), t.as<float>() + t.count());
             seen[which].push_back({static_cast<float>(value(g.previous_scale)), static_cast<float>(value(g.scale))});
@@ -243,7 +243,7 @@ TEST_F(OracleTest, ABadStepKeepsThePreviousWeights) {
     for (std::int64_t step = 1; step <= kSteps; ++step) {
         const std::vector<std::vector<float>> current = {rig.weights(0), rig.weights(1)};
         rig.problem.bad = step == 3;
-        rig.oracle.compute(step, rig.hash);
+        rig.oracle.load(step, rig.hash), rig.oracle.compute(step);
         EXPECT_EQ(rig.oracle.read().ok, step == 3 ? 0 : 1);
         if (step > 1 && step != 3)
             expect_gradient(rig.oracle.gradients().previous, Expected(before, (step - 1) * kBatch, kBatch));
@@ -259,7 +259,7 @@ TEST_F(OracleTest, ABadSecondGradientMakesItsStepBad) {
     Rig rig(shard(), SecondGradient::prefetch);
     for (std::int64_t step = 1; step <= 4; ++step) {
         rig.problem.bad = false;
-        rig.oracle.compute(step, rig.hash);
+        rig.oracle.load(step, rig.hash), rig.oracle.compute(step);
         EXPECT_EQ(rig.oracle.read().ok, step == 3 ? 0 : 1) << step;
         rig.problem.bad = step == 2;  // the one prefetched for step 3
         rig.oracle.before_update(step);
@@ -271,7 +271,7 @@ TEST_F(OracleTest, ARankTakesItsShareAndExchangesEverything) {
     Rig rig(shard(), SecondGradient::previous_weights, 1, 3);
     for (std::int64_t step = 1; step <= 2; ++step) {
         rig.problem.calls.clear();
-        rig.oracle.compute(step, rig.hash);
+        rig.oracle.load(step, rig.hash), rig.oracle.compute(step);
         ASSERT_EQ(rig.problem.calls.size(), std::size_t(step));  // two sequences a rank, one micro-batch
         for (const auto& call : rig.problem.calls) EXPECT_EQ(call.first_sample, (step - 1) * kBatch + 2);
         EXPECT_EQ(rig.comm.exchanged.size(), rig.store.specs().size() + 1) << "all gradients and the loss";
