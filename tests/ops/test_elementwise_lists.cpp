@@ -14,11 +14,11 @@ TEST(Elementwise, WorksOnSlices) {
     const std::vector<double> before = w.as_double(), direction = d.as_double();
     const auto learning_rate = scalar(0.5), weight_decay = scalar(0);
     run(the_device(), WeightUpdate{.weights = {w.tensor().rows(1, 33), w.tensor().rows(40, 59)},
-                            .copies = {},
-                            .directions = {d.tensor().rows(1, 33), d.tensor().rows(40, 59)},
-                            .factors = {1, 2},
-                            .learning_rate = learning_rate,
-                            .weight_decay = weight_decay});
+                                   .copies = {},
+                                   .directions = {d.tensor().rows(1, 33), d.tensor().rows(40, 59)},
+                                   .factors = {1, 2},
+                                   .learning_rate = learning_rate,
+                                   .weight_decay = weight_decay});
     const auto after = w.as_double();
     for (std::size_t i = 0; i < 700; ++i) {
         const std::size_t row = i / 7;
@@ -43,44 +43,44 @@ TEST(Elementwise, AClosedGateWritesNothing) {
         List u = List::blank(), m("m"), v = List("v").map([](double x) { return x * x; }), g("g");
         check("DualEma", u, m, g, [&] {
             run(the_device(), DualEma{.u = u.tensors(),
-                               .m = m.tensors(),
-                               .g = g.tensors(),
-                               .gradient_scale = half,
-                               .b1 = half,
-                               .b2 = half,
-                               .gate = gate});
+                                      .m = m.tensors(),
+                                      .g = g.tensors(),
+                                      .gradient_scale = half,
+                                      .b1 = half,
+                                      .b2 = half,
+                                      .gate = gate});
         });
         check("DualEma without m", u, m, g, [&] {
             run(the_device(), DualEma{.u = u.tensors(),
-                               .m = {},
-                               .g = g.tensors(),
-                               .gradient_scale = half,
-                               .b1 = {},
-                               .b2 = {},
-                               .gate = gate});
+                                      .m = {},
+                                      .g = g.tensors(),
+                                      .gradient_scale = half,
+                                      .b1 = {},
+                                      .b2 = {},
+                                      .gate = gate});
         });
         check("AdamEstimate", u, m, v, [&] {
             run(the_device(), AdamEstimate{.u = u.tensors(),
-                                    .m = m.tensors(),
-                                    .v = v.tensors(),
-                                    .g = g.tensors(),
-                                    .gradient_scale = half,
-                                    .b1 = half,
-                                    .b2 = half,
-                                    .m_correction = one,
-                                    .v_correction = one,
-                                    .gate = gate,
-                                    .epsilon = 1e-8f});
+                                           .m = m.tensors(),
+                                           .v = v.tensors(),
+                                           .g = g.tensors(),
+                                           .gradient_scale = half,
+                                           .b1 = half,
+                                           .b2 = half,
+                                           .m_correction = one,
+                                           .v_correction = one,
+                                           .gate = gate,
+                                           .epsilon = 1e-8f});
         });
         check("MvrCorrect", u, m, g, [&] {
             run(the_device(), MvrCorrect{.c = u.tensors(),
-                                  .other = m.tensors(),
-                                  .g = g.tensors(),
-                                  .gradient_scale = half,
-                                  .other_scale = one,
-                                  .strength = one,
-                                  .gate = gate,
-                                  .keep_gradient = true});
+                                         .other = m.tensors(),
+                                         .g = g.tensors(),
+                                         .gradient_scale = half,
+                                         .other_scale = one,
+                                         .strength = one,
+                                         .gate = gate,
+                                         .keep_gradient = true});
         });
         check("ClippedEma", u, m, g, [&] {
             run(the_device(),
@@ -89,12 +89,12 @@ TEST(Elementwise, AClosedGateWritesNothing) {
         });
         check("WeightUpdate", u, m, g, [&] {
             run(the_device(), WeightUpdate{.weights = m.tensors(),
-                                    .copies = u.tensors(),
-                                    .directions = g.tensors(),
-                                    .factors = std::vector<float>(kSizes.size(), 1),
-                                    .learning_rate = half,
-                                    .weight_decay = zero,
-                                    .gate = gate});
+                                           .copies = u.tensors(),
+                                           .directions = g.tensors(),
+                                           .factors = std::vector<float>(kSizes.size(), 1),
+                                           .learning_rate = half,
+                                           .weight_decay = zero,
+                                           .gate = gate});
         });
         check("Copy", u, m, g, [&] { run(the_device(), Copy{.to = u.tensors(), .from = g.tensors(), .gate = gate}); });
     }

@@ -157,13 +157,13 @@ TYPED_TEST(LayerNorm, AliasesGiveTheSameBytes) {
         const Guarded<T> input(shape, normal(kRows * C, "input"));
         Guarded<T>& out = alias == 0 ? dx : alias == 1 ? dy : past;
         run(the_device(), LayerNormBackward{.dx = out,
-                                     .dweight = dweight,
-                                     .dy = dy,
-                                     .x = input,
-                                     .weight = weight,
-                                     .mean = mean,
-                                     .rstd = rstd,
-                                     .residual = past});
+                                            .dweight = dweight,
+                                            .dy = dy,
+                                            .x = input,
+                                            .weight = weight,
+                                            .mean = mean,
+                                            .rstd = rstd,
+                                            .residual = past});
         gradients.push_back(out.values());
     }
     for (int alias = 1; alias < 3; ++alias)

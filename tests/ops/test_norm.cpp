@@ -99,12 +99,12 @@ TEST(ClipFactor, Decides) {
         Guarded<float> norm(Shape{1}), factor(Shape{1}), ok(Shape{1});
         const auto sum = scalar(c.sum), loss = scalar(c.loss), also = scalar(c.also_ok);
         run(the_device(), ClipFactor{.norm = norm,
-                              .factor = factor,
-                              .ok = ok,
-                              .sum = sum,
-                              .loss = loss,
-                              .also_ok = c.also_ok < 0 ? ConstTensor{} : ConstTensor(also),
-                              .max_norm = c.max_norm});
+                                     .factor = factor,
+                                     .ok = ok,
+                                     .sum = sum,
+                                     .loss = loss,
+                                     .also_ok = c.also_ok < 0 ? ConstTensor{} : ConstTensor(also),
+                                     .max_norm = c.max_norm});
         EXPECT_EQ(norm.values()[0], c.norm);
         EXPECT_EQ(factor.values()[0], c.factor);
         EXPECT_EQ(factor.values()[0], reference::clip_factor(c.norm, c.max_norm));

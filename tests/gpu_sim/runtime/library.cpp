@@ -24,13 +24,14 @@ std::uint64_t device_bytes_at(const void* pointer) {
     Runtime& r = runtime();
     const std::lock_guard lock(r.mutex);
     const auto address = reinterpret_cast<std::uint64_t>(pointer);
+    // Asked of every device, since managed memory lies outside the range that one of them reserved.
     for (const auto& device : r.devices) {
-        if (!device || !device->memory.owns(pointer)) continue;
+        if (!device) continue;
         try {
             const auto range = device->memory.allocation_of(address);
             return range.begin + range.bytes - address;
         } catch (const Fault&) {
-            return 0;
+            continue;
         }
     }
     return 0;
