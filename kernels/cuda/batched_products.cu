@@ -298,7 +298,9 @@ void launch_tiles(Cuda& cuda, const Products& products) {
                    products.beta,
                    products.identity,
                    products.gate,
-                   products.size};
+                   products.size,
+                   {},
+                   {}};
     std::int64_t blocks = 0;
     for (int i = 0; i < products.size; ++i) {
         Product p = products.list[i];

@@ -293,7 +293,8 @@ private:
     // gram = x x^T.
     void square() {
         multiply(true, 1, 0, 0, [](const Batch& b) {
-            return Product{.to = b.gram, .a = b.x, .b = b.x, .rows = b.side, .cols = b.side, .depth = b.length};
+            return Product{
+                .to = b.gram, .a = b.x, .b = b.x, .from = {}, .rows = b.side, .cols = b.side, .depth = b.length};
         });
     }
     // to = a I + b gram + c gram gram.
@@ -311,7 +312,8 @@ private:
     // to = left right, which are symmetric and commute, so that the product is symmetric.
     void commuting(Member to, Member left, Member right) {
         multiply(true, 1, 0, 0, [&](const Batch& b) {
-            return Product{.to = b.*to, .a = b.*left, .b = b.*right, .rows = b.side, .cols = b.side, .depth = b.side};
+            return Product{
+                .to = b.*to, .a = b.*left, .b = b.*right, .from = {}, .rows = b.side, .cols = b.side, .depth = b.side};
         });
     }
     // x = alpha left x + a x, by way of y.
