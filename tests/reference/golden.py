@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Writes what every preset of configs/optimizers must make of 20 steps, from the rules in optimizers.py:
+
+    golden.py FOLDER        one file a preset; tests/optim/test_presets.cpp reads them
+
+A file holds doubles: all weights after 5 steps, all after 20, then where they can be compared (1 or 0) after 5 steps in
+bf16, and after 20 in f32. The numbers of a preset are written down here once more, from the papers: the presets are
+what is tested."""
+
+import pathlib
+import sys
+
+import numpy as np
+
+import philox
+from collective import *
+from optimizers import *
+
+SHAPES = {"wide": (48, 96), "tall": (96, 24), "square": (64, 64), "bias": (33,), "embedding": (128, 16)}
+ROLES = {"wide": "matrix", "tall": "matrix", "square": "matrix", "bias": "bias", "embedding": "embedding"}
+STEPS, FEW = 20, 5
+
+
+def normal(purpose, shape, size):
+    return (size * philox.Random(1, "golden/" + purpose).normal(np.prod(shape))).reshape(shape)
+
+
+def stored(x):
+    """As it is in the memory of the device."""
+    return x.astype(np.float32).astype(np.float64)
+
+
+class Step:
+    """The gradients of step t, which the tests feed to the optimizer too. Norms are 0.2 to 1.5, so that clips to 1 are
+    met from both sides."""
+
+    def __init__(self, t):
+        self.t, self.g, self.others = t, {}, {}
+        scale, other_scale = (0.5 if t % 4 == 0 else 1), (0 if t == 1 else 1 if t % 3 else np.float64(np.float32(0.8)))
+        size = 0.01 * (0.6 + 0.3 * (t % 5))
+        self.loss = float(np.float32(3 - 0.1 * t + 0.2 * (t % 3)))
+        for name, shape in SHAPES.items():
+            g, h = normal(f"{name}/{t}", shape, size), normal(f"{name}/{t}/other", shape, size)
+            self.g[name], self.others[name] = scale * stored(g), other_scale * stored(0.9 * g + 0.3 * h)
+
+
+class Each:
+    """A rule for each parameter, by its role."""
+
+    def __init__(self, **rules):
+        self.rules = {name: (rules.get(role) or rules["rest"])() for name, role in ROLES.items()}
+
+    def step(self, w, s):
+        for name, rule in self.rules.items():
+            s.other = s.others[name]
+            w[name] = rule.step(w[name], s.g[name], s)
+
+    def sure(self, name):
+        return self.rules[name].sure
+
+
+def everywhere(rule, *numbers, **more):
+    return lambda: Each(rest=lambda: rule(*numbers, **more))
+
+
+def on_matrices(rule, *numbers, rest, **more):
+    """AdamW, with the numbers `rest`, on all others."""
+    return lambda: Each(matrix=lambda: rule(*numbers, **more), rest=lambda: AdamW(*rest))
+
+
+def scion(norm_of_vectors, constrained, eta, hidden, embedding, vectors):
+    return lambda: Each(matrix=lambda: Scion(eta, hidden, spectral_norm, 0.1, constrained),
+                        embedding=lambda: Scion(eta, embedding, sign_norm, 0.1, constrained),
+                        bias=lambda: Scion(eta, vectors, norm_of_vectors, 0.1, constrained))
+
+
+MUON_REST = (3e-4, 0, 0.9, 0.95, 1e-10)  # github.com/KellerJordan/Muon
+MVR_REST = (3e-3, 0, 0.95, 0.99, 1e-8)  # github.com/MaeChd/muon-eq
+MARS_REST = (3e-3, 0, 0.9, 0.95, 1e-8)  # github.com/AGI-Arena/MARS
+LION_REST = (1e-3, 0.1, 0.8, 0.999, 1e-8)  # github.com/brain-lab-research/lion-muon
+
+PRESETS = {
+    "sgd": everywhere(Sgd, 0.1, 0.1),
+    "sgd-momentum": everywhere(Sgd, 0.01, 0.1, 0.9),
+    "sgd-nesterov": everywhere(Sgd, 0.01, 0.1, 0.9, True),
+    "normalized-sgd": lambda: NormalizedSgd(0.5, 0.9),
+    "signsgd": everywhere(Signum, 1e-4, 0.1),
+    "signum": everywhere(Signum, 1e-4, 0.1, 0.9),
+    "lion": everywhere(Lion, 5e-5, 0.1, 0.9, 0.99),
+    "adamw": lambda: Each(rest=lambda: AdamW(6e-4, 0.1), bias=lambda: AdamW(6e-4)),
+    "muon": on_matrices(Muon, 0.02, rest=MUON_REST),
+    "muon-moonlight": on_matrices(MoonlightMuon, 1e-3, 0.1, 0.95, rest=(1e-3, 0.1)),
+    "muon-mvr1": on_matrices(MuonMvr, 3e-3, 0, 0.95, 0.025, "last", rest=MVR_REST),
+    "muon-mvr2": on_matrices(MuonMvr, 3e-3, 0, 0.95, 0.025, "weights", rest=MVR_REST),
+}
+
+
+def run(preset):
+    reference = PRESETS[preset]()
+    w = {name: stored(normal(f"{name}/weights", shape, 0.02)) for name, shape in SHAPES.items()}
+    weights, sure = [], []
+    for t in range(1, STEPS + 1):
+        reference.step(w, Step(t))
+        if t in (FEW, STEPS):
+            weights += [w[name].ravel() for name in SHAPES]
+            for name, shape in SHAPES.items():
+                clear = reference.sure(name)
+                clear = np.ones(shape) if clear is None else clear[1 if t == FEW else 0]
+                sure.append(np.broadcast_to(clear, shape).ravel().astype(np.float64))
+    return np.concatenate(weights + sure)
+
+
+def main(folder):
+    philox.check()
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for preset in PRESETS:
+        run(preset).tofile(folder / (preset + ".golden"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
