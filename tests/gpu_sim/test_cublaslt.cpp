@@ -1,4 +1,5 @@
 // The stand-in cuBLASLt against products in double: layouts, batches, types, epilogues; and what it must refuse.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cublasLt.h>
@@ -207,7 +208,7 @@ TEST(CublasLt, Epilogues) {
         }
 }
 
-TEST(CublasLt, HeuristicsHonourTheWorkspace) {
+TEST(CublasLt, HeuristicsHonourThePreference) {
     Call call({.m = 64, .n = 64, .k = 256});
     cublasLtMatmulPreference_t preference;
     cublasLtMatmulPreferenceCreate(&preference);
@@ -232,7 +233,40 @@ TEST(CublasLt, HeuristicsHonourTheWorkspace) {
                              &call.c.beta, d.data, call.layout_d, d.data, call.layout_d, &results[some - 1].algo,
                              nullptr, 0, nullptr),
               CUBLAS_STATUS_INVALID_VALUE);
+    const auto in_place = [&](int found) {
+        return std::count_if(results, results + found, [](const cublasLtMatmulHeuristicResult_t& result) {
+            std::uint32_t scheme = 0;
+            cublasLtMatmulAlgoConfigGetAttribute(&result.algo, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme,
+                                                 sizeof scheme, nullptr);
+            return scheme == CUBLASLT_REDUCTION_SCHEME_INPLACE;
+        });
+    };
+    EXPECT_GT(in_place(some), 0);
+    const std::uint32_t allowed = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &allowed,
+                                         sizeof allowed);
+    int masked = 0;
+    ask(masked);
+    EXPECT_GT(masked, none) << "other splits of k are still there";
+    EXPECT_EQ(in_place(masked), 0);
     cublasLtMatmulPreferenceDestroy(preference);
+}
+
+TEST(CublasLt, TakesManagedMemory) {
+    Call call({.m = 2, .n = 2, .k = 2});
+    const std::size_t floats[] = {call.a.size(), call.b.size(), call.d.size()};
+    float* memory[3];
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(cudaMallocManaged(reinterpret_cast<void**>(&memory[i]), floats[i] * 4), cudaSuccess);
+        std::fill_n(memory[i], floats[i], 1.5f);
+    }
+    const auto [a, b, d] = memory;
+    EXPECT_EQ(cublasLtMatmul(call.handle, call.description, &call.c.alpha, a, call.layout_a, b, call.layout_b,
+                             &call.c.beta, d, call.layout_d, d, call.layout_d, nullptr, nullptr, 0, nullptr),
+              CUBLAS_STATUS_SUCCESS);
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+    EXPECT_EQ(d[0], 2 * 1.5f * 1.5f);
+    for (float* p : memory) cudaFree(p);
 }
 
 TEST(CublasLt, RefusesAnOperandThatEndsTooEarly) {

@@ -52,6 +52,14 @@ TEST(RuntimeLaunch, LimitsAreChecked) {
     EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidConfiguration);
 }
 
+TEST(RuntimeLaunch, KernelsHaveNames) {
+    const char* name = nullptr;
+    EXPECT_EQ(cudaFuncGetName(&name, axpy_kernel()), cudaSuccess);
+    EXPECT_NE(std::string(name).find("axpy"), std::string::npos) << name;
+    EXPECT_EQ(cudaFuncGetName(&name, "not a kernel"), cudaErrorInvalidDeviceFunction);
+    (void)cudaGetLastError();
+}
+
 TEST(RuntimeLaunch, MuchSharedMemoryMustBeAskedFor) {
     const unsigned bytes = 64 * 1024;
     Numbers y(std::vector<float>(bytes / 4, 0));
@@ -96,7 +104,9 @@ void overrun() {
     const cudaError_t error = cudaDeviceSynchronize();
     const bool sticky = cudaGetLastError() == error && cudaMemset(y.data, 0, 4) == error;
     const bool told = std::string(gpu_sim_last_report()).find("overrun") != std::string::npos;
-    std::exit(error == cudaErrorIllegalAddress && sticky && told ? 3 : 0);
+    const char* name = nullptr;
+    const bool named = cudaFuncGetName(&name, axpy_kernel()) == cudaSuccess;
+    std::exit(error == cudaErrorIllegalAddress && sticky && told && named ? 3 : 0);
 }
 
 TEST(RuntimeLaunchDeathTest, AFaultIsReportedAndSticks) {

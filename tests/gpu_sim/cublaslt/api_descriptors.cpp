@@ -74,7 +74,7 @@ Layout layout(cudaDataType type, std::uint64_t rows, std::uint64_t cols, std::in
     return {type, CUBLASLT_ORDER_COL, rows, cols, ld, 1, 0, 0};
 }
 
-constexpr Preference kDefaultPreference{0, 0xffffffffu, 0, 256, 256, 256, 256, 0, ~std::uint64_t{0}};
+constexpr Preference kDefaultPreference{0, CUBLASLT_REDUCTION_SCHEME_MASK, 0, 256, 256, 256, 256, 0, ~std::uint64_t{0}};
 
 }  // namespace
 

@@ -57,21 +57,24 @@ Algorithm plain(int id, std::int32_t compute, std::int32_t type_ab, std::int32_t
     return a;
 }
 
-// Some with and some without split k; those first that would waste the fewest tiles.
+// Without a split of k, then with each way of adding the parts; those first that would waste the fewest tiles.
 std::vector<Algorithm> candidates(const Problem& p, const Preference& preference) {
     constexpr std::uint32_t kTiles[] = {CUBLASLT_MATMUL_TILE_128x128, CUBLASLT_MATMUL_TILE_128x64,
                                         CUBLASLT_MATMUL_TILE_64x64};
-    std::vector<Algorithm> list;
-    const std::uint32_t least =
+    constexpr std::uint32_t kSplit = 4;
+    const std::uint32_t alignment =
         std::min({preference.alignment_a, preference.alignment_b, preference.alignment_c, preference.alignment_d, 16u});
-    for (const std::uint32_t split : {1u, 4u})
+    std::vector<Algorithm> list;
+    for (const std::uint32_t reduction :
+         {CUBLASLT_REDUCTION_SCHEME_NONE, CUBLASLT_REDUCTION_SCHEME_INPLACE, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE}) {
+        const bool splits = reduction != CUBLASLT_REDUCTION_SCHEME_NONE;
+        if (splits && (p.k < 32 * kSplit || !(preference.reduction_mask & reduction))) continue;
         for (std::size_t i = 0; i < std::size(kTiles); ++i) {
             Algorithm a = plain(kIds[i], p.description.compute, p.a.layout.type, p.d.layout.type);
-            a.tile = kTiles[i], a.split_k = split, a.alignment = least;
-            a.reduction = split > 1 ? CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE : CUBLASLT_REDUCTION_SCHEME_NONE;
-            if (split > 1 && p.k < 32 * split) continue;
+            a.tile = kTiles[i], a.split_k = splits ? kSplit : 1, a.reduction = reduction, a.alignment = alignment;
             if (workspace_of(p, a) <= preference.max_workspace) list.push_back(a);
         }
+    }
     return list;
 }
 

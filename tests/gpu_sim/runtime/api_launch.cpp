@@ -118,6 +118,18 @@ cudaError_t cudaFuncSetAttribute(const void* handle, cudaFuncAttribute attribute
     });
 }
 
+// Asks the program, not the device: answers even when a fault makes every other call fail.
+cudaError_t cudaFuncGetName(const char** name, const void* handle) {
+    Runtime& r = runtime();
+    const std::lock_guard lock(r.mutex);
+    try {
+        *name = r.registry.function(handle).name.c_str();
+        return cudaSuccess;
+    } catch (const Error& e) {
+        return detail::failed(__func__, e.code, e.what());
+    }
+}
+
 cudaError_t cudaFuncSetCacheConfig(const void*, cudaFuncCache) { return cudaSuccess; }
 
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* handle) {
