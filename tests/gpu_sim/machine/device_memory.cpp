@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kAlign = 256, kPage = 4096;
 
+std::uint64_t round_up(std::uint64_t bytes, std::uint64_t to) { return (bytes + to - 1) / to * to; }
+
 // Address space whose pages appear, as zeros, when they are touched.
 void* reserve(std::uint64_t bytes, int protection) {
     void* at = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -20,7 +22,7 @@ void* reserve(std::uint64_t bytes, int protection) {
 
 // Gives the pages that lie fully within back to the system; they read as zeros again.
 void drop(void* base, std::uint64_t begin, std::uint64_t end) {
-    begin = (begin + kPage - 1) / kPage * kPage;
+    begin = round_up(begin, kPage);
     end = end / kPage * kPage;
     if (begin < end) madvise(static_cast<std::byte*>(base) + begin, end - begin, MADV_DONTNEED);
 }
@@ -34,7 +36,7 @@ std::string hex(std::uint64_t value) {
 }  // namespace
 
 DeviceMemory::DeviceMemory(std::uint64_t capacity) : state_(std::make_unique<State>()) {
-    capacity = (capacity + kPage - 1) / kPage * kPage;
+    capacity = round_up(capacity, kPage);
     State& s = *state_;
     s.capacity = capacity;
     s.reserved = static_cast<std::byte*>(reserve(capacity, PROT_NONE));
@@ -55,16 +57,24 @@ DeviceMemory::~DeviceMemory() {
 
 std::uint64_t DeviceMemory::allocate(std::uint64_t bytes) {
     State& s = *state_;
-    const std::uint64_t size = (std::max<std::uint64_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign;
-    // A gap follows each allocation, so that an index a little too large hits nothing.
-    if (bytes > s.capacity || size + kAlign > s.capacity - s.next) return 0;
-    const std::uint64_t offset = s.next;
-    s.next += size + kAlign;
-    s.used += bytes;
-    const std::uint64_t address = s.base() + offset;
-    s.allocations[address] = {.begin = address, .bytes = bytes, .alias = s.alias + offset};
+    const std::uint64_t offset = s.take(bytes, kAlign);
+    if (offset == State::kFull) return 0;
+    s.allocations[s.base() + offset] = {.begin = s.base() + offset, .bytes = bytes, .alias = s.alias + offset};
     std::memset(s.alias + offset, 0xff, bytes);
-    return address;
+    return s.base() + offset;
+}
+
+std::uint64_t DeviceMemory::allocate_managed(std::uint64_t bytes) {
+    State& s = *state_;
+    const std::uint64_t offset = s.take(bytes, kPage);
+    if (offset == State::kFull) return 0;
+    // No alias: these pages of the reserved range are the memory.
+    std::byte* memory = s.reserved + offset;
+    if (mprotect(memory, round_up(bytes, kPage), PROT_READ | PROT_WRITE) != 0) return 0;
+    s.allocations[s.base() + offset] = {
+        .begin = s.base() + offset, .bytes = bytes, .alias = memory, .managed = true, .full = true};
+    std::memset(memory, 0xff, bytes);
+    return s.base() + offset;
 }
 
 void DeviceMemory::free(std::uint64_t address) {
@@ -75,6 +85,11 @@ void DeviceMemory::free(std::uint64_t address) {
                     (s.freed.contains(address) ? ": it was freed before" : ""));
     }
     const std::uint64_t begin = address - s.base(), end = begin + found->second.bytes;
+    if (found->second.managed) {
+        const std::uint64_t size = round_up(found->second.bytes, kPage);
+        madvise(s.reserved + begin, size, MADV_DONTNEED);
+        mprotect(s.reserved + begin, size, PROT_NONE);
+    }
     drop(s.alias, begin, end);
     drop(s.written, begin / 8, end / 8);
     drop(s.cells, begin / 4 * sizeof(GlobalCell), end / 4 * sizeof(GlobalCell));
@@ -148,6 +163,15 @@ void DeviceMemory::disown(void* host) {
         throw Fault("memory that was not adopted is given back");
     }
     state_->allocations.erase(found);
+}
+
+std::uint64_t DeviceMemory::State::take(std::uint64_t bytes, std::uint64_t align) {
+    const std::uint64_t offset = round_up(next, align), size = round_up(std::max<std::uint64_t>(bytes, 1), align);
+    // A gap follows each allocation, so that an index a little too large hits nothing.
+    if (bytes > capacity || offset > capacity || size + kAlign > capacity - offset) return kFull;
+    next = offset + size + kAlign;
+    used += bytes;
+    return offset;
 }
 
 Allocation* DeviceMemory::State::find(std::uint64_t address) {

@@ -42,6 +42,8 @@ public:
     // 256-byte aligned, filled with 0xFF (a NaN in every float format) and marked as never written. 0 if it does not
     // fit.
     std::uint64_t allocate(std::uint64_t bytes);
+    // As above, page aligned, but the host may touch it too, so that every byte counts as written.
+    std::uint64_t allocate_managed(std::uint64_t bytes);
     // Throws Fault if `address` is not the start of an allocation; a later access to it is a Fault.
     void free(std::uint64_t address);
     // Inside the reserved range; says nothing about allocations.
@@ -58,8 +60,8 @@ public:
     // Bytes in live allocations, and those of adopted memory not counted.
     std::uint64_t used() const;
     std::uint64_t capacity() const;
-    // Memory both sides may touch (managed, or pinned and mapped): same checks of bounds, host-readable address, counts
-    // as written. Returns the address.
+    // Pinned memory of the host, which kernels may use at its own address: its bounds are checked, and nothing else.
+    // Returns the address.
     std::uint64_t adopt(void* host, std::uint64_t bytes);
     void disown(void* host);
 

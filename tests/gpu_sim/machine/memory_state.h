@@ -24,7 +24,7 @@ struct SectorCell {
 struct Allocation {
     std::uint64_t begin = 0, bytes = 0;
     std::byte* alias = nullptr;
-    bool adopted = false;
+    bool adopted = false, managed = false;
     bool full = false;  // every byte has been written
 };
 
@@ -40,6 +40,9 @@ struct DeviceMemory::State {
     std::map<std::uint64_t, Allocation> allocations;
     std::map<std::uint64_t, Allocation> freed;  // for reports
 
+    // Offset of the next free bytes, or kFull.
+    static constexpr std::uint64_t kFull = ~std::uint64_t{0};
+    std::uint64_t take(std::uint64_t bytes, std::uint64_t align);
     std::uint64_t base() const { return reinterpret_cast<std::uint64_t>(reserved); }
     // nullptr if `address` is in no live allocation.
     Allocation* find(std::uint64_t address);

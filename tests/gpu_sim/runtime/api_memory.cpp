@@ -6,23 +6,23 @@ using namespace gpu_sim;
 
 namespace {
 
-void allocate(Runtime& r, void** pointer, std::uint64_t bytes) {
+void allocate(Runtime& r, void** pointer, std::uint64_t bytes, bool managed = false) {
     require(pointer != nullptr, cudaErrorInvalidValue, "nowhere to put the address");
     *pointer = nullptr;
     if (bytes == 0) return;
     DeviceMemory& memory = r.device().memory;
-    const std::uint64_t address = memory.allocate(bytes);
+    const std::uint64_t address = managed ? memory.allocate_managed(bytes) : memory.allocate(bytes);
     require(address != 0, cudaErrorMemoryAllocation,
             std::to_string(bytes) + " bytes, of " + std::to_string(memory.capacity() - memory.used()) + " free");
     *pointer = reinterpret_cast<void*>(address);
 }
 
-void allocate_host(Runtime& r, void** pointer, std::uint64_t bytes, HostMemory::Kind kind, unsigned flags) {
+void allocate_host(Runtime& r, void** pointer, std::uint64_t bytes, unsigned flags) {
     require(pointer != nullptr, cudaErrorInvalidValue, "nowhere to put the address");
     require_unsafe_calls_allowed(r);
     *pointer = nullptr;
     if (bytes == 0) return;
-    *pointer = r.host.allocate(bytes, kind, flags, r.device().number);
+    *pointer = r.host.allocate(bytes, flags, r.device().number);
     require(*pointer != nullptr, cudaErrorMemoryAllocation, std::to_string(bytes) + " bytes of host memory");
 }
 
@@ -60,11 +60,9 @@ cudaError_t cudaFree(void* pointer) {
         for (const auto& device : r.devices)
             if (device && (place.side != Place::Side::Device || device->number == place.device))
                 r.scheduler.run_all(device->number);
-        if (place.side == Place::Side::Device)
-            r.devices[place.device]->memory.free(reinterpret_cast<std::uint64_t>(pointer));
-        else
-            require(r.host.remove(pointer, [](auto kind) { return kind == HostMemory::Kind::Managed; }),
-                    cudaErrorInvalidValue, hex(pointer) + " was not allocated by cudaMalloc or cudaMallocManaged");
+        require(place.side == Place::Side::Device || r.host.remove(pointer, HostMemory::Kind::Managed),
+                cudaErrorInvalidValue, hex(pointer) + " was not allocated by cudaMalloc or cudaMallocManaged");
+        r.devices[place.device]->memory.free(reinterpret_cast<std::uint64_t>(pointer));
     });
 }
 
@@ -96,22 +94,26 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t handle) {
 }
 
 cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned flags) {
-    return call(__func__, [&](Runtime& r) { allocate_host(r, pointer, bytes, HostMemory::Kind::Managed, flags); });
+    return call(__func__, [&](Runtime& r) {
+        require_unsafe_calls_allowed(r);
+        allocate(r, pointer, bytes, true);
+        if (*pointer) r.host.add(*pointer, bytes, HostMemory::Kind::Managed, flags, r.device().number);
+    });
 }
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
-    return call(__func__, [&](Runtime& r) { allocate_host(r, pointer, bytes, HostMemory::Kind::Pinned, 0); });
+    return call(__func__, [&](Runtime& r) { allocate_host(r, pointer, bytes, 0); });
 }
 
 cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned flags) {
-    return call(__func__, [&](Runtime& r) { allocate_host(r, pointer, bytes, HostMemory::Kind::Pinned, flags); });
+    return call(__func__, [&](Runtime& r) { allocate_host(r, pointer, bytes, flags); });
 }
 
 cudaError_t cudaFreeHost(void* pointer) {
     return call(__func__, [&](Runtime& r) {
         if (!pointer) return;
         require_unsafe_calls_allowed(r);
-        require(r.host.remove(pointer, [](auto kind) { return kind == HostMemory::Kind::Pinned; }),
+        require(r.host.remove(pointer, HostMemory::Kind::Pinned),
                 cudaErrorInvalidValue, hex(pointer) + " was not allocated by cudaMallocHost or cudaHostAlloc");
     });
 }
@@ -120,13 +122,13 @@ cudaError_t cudaHostRegister(void* pointer, size_t bytes, unsigned flags) {
     return call(__func__, [&](Runtime& r) {
         require(pointer && bytes > 0, cudaErrorInvalidValue, "nothing to register");
         require(!r.host.find(pointer), cudaErrorHostMemoryAlreadyRegistered, hex(pointer) + " is pinned already");
-        r.host.add(pointer, bytes, flags, r.device().number);
+        r.host.add(pointer, bytes, HostMemory::Kind::Registered, flags, r.device().number);
     });
 }
 
 cudaError_t cudaHostUnregister(void* pointer) {
     return call(__func__, [&](Runtime& r) {
-        require(r.host.remove(pointer, [](auto kind) { return kind == HostMemory::Kind::Registered; }),
+        require(r.host.remove(pointer, HostMemory::Kind::Registered),
                 cudaErrorHostMemoryNotRegistered, hex(pointer) + " is not the start of registered memory");
     });
 }

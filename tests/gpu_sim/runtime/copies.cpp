@@ -105,14 +105,14 @@ Copy staged(const Copy& c, std::shared_ptr<std::vector<std::byte>> buffer) {
 }  // namespace
 
 Place place_of(Runtime& r, const void* pointer) {
+    if (const auto* block = r.host.find(pointer))
+        return {block->kind == HostMemory::Kind::Managed ? Place::Side::Managed : Place::Side::Pinned, block->device,
+                block->begin, block->bytes};
     for (const auto& device : r.devices) {
         if (!device || !device->memory.owns(pointer)) continue;
         const auto range = device->memory.allocation_of(number_of(pointer));
         return {Place::Side::Device, device->number, range.begin, range.bytes};
     }
-    if (const auto* block = r.host.find(pointer))
-        return {block->kind == HostMemory::Kind::Managed ? Place::Side::Managed : Place::Side::Pinned, block->device,
-                block->begin, block->bytes};
     return {Place::Side::Pageable, 0, 0, 0};
 }
 

@@ -5,28 +5,27 @@
 
 namespace gpu_sim {
 
-void* HostMemory::allocate(std::uint64_t bytes, Kind kind, unsigned flags, int device) {
+void* HostMemory::allocate(std::uint64_t bytes, unsigned flags, int device) {
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
     std::memset(memory, 0xff, bytes);
-    insert({reinterpret_cast<std::uint64_t>(memory), bytes, kind, flags, device});
+    add(memory, bytes, Kind::Pinned, flags, device);
     return memory;
 }
 
-void HostMemory::add(void* memory, std::uint64_t bytes, unsigned flags, int device) {
-    insert({reinterpret_cast<std::uint64_t>(memory), bytes, Kind::Registered, flags, device});
+void HostMemory::add(void* memory, std::uint64_t bytes, Kind kind, unsigned flags, int device) {
+    const auto begin = reinterpret_cast<std::uint64_t>(memory);
+    blocks_[begin] = {begin, bytes, kind, flags, device};
+    for (DeviceMemory* other : devices_)
+        if (!other->owns(memory)) other->adopt(memory, bytes);
 }
 
-void HostMemory::insert(const Block& block) {
-    blocks_[block.begin] = block;
-    for (DeviceMemory* device : devices_) device->adopt(reinterpret_cast<void*>(block.begin), block.bytes);
-}
-
-bool HostMemory::remove(void* memory, const std::function<bool(Kind)>& accepts) {
+bool HostMemory::remove(void* memory, Kind kind) {
     const auto found = blocks_.find(reinterpret_cast<std::uint64_t>(memory));
-    if (found == blocks_.end() || !accepts(found->second.kind)) return false;
-    for (DeviceMemory* device : devices_) device->disown(memory);
-    if (found->second.kind != Kind::Registered) munmap(memory, found->second.bytes);
+    if (found == blocks_.end() || found->second.kind != kind) return false;
+    for (DeviceMemory* device : devices_)
+        if (!device->owns(memory)) device->disown(memory);
+    if (kind == Kind::Pinned) munmap(memory, found->second.bytes);
     blocks_.erase(found);
     return true;
 }

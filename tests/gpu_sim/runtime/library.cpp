@@ -24,7 +24,7 @@ std::uint64_t device_bytes_at(const void* pointer) {
     Runtime& r = runtime();
     const std::lock_guard lock(r.mutex);
     const auto address = reinterpret_cast<std::uint64_t>(pointer);
-    // Asked of every device, since managed memory lies outside the range that one of them reserved.
+    // Asked of every device: each knows its own memory and that of the host which CUDA knows.
     for (const auto& device : r.devices) {
         if (!device) continue;
         try {
