@@ -203,7 +203,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
         check_pointers(p, algo ? &algorithm : nullptr);
         p.workspace_bytes = algo ? workspace_of(p, algorithm) : 0;
         const cudaError_t error =
-            enqueue_library_task(stream, {p.text(), [p](DeviceMemory& memory) { multiply(p, memory); }});
+            enqueue_library_task(stream, {.what = p.text(),
+                                          .run = [p](DeviceMemory& memory) { multiply(p, memory); },
+                                          .flops = p.flops(),
+                                          .bytes = p.least_bytes()});
         if (error != cudaSuccess) throw Refusal{CUBLAS_STATUS_EXECUTION_FAILED, cudaGetErrorName(error)};
     });
 }

@@ -83,6 +83,17 @@ std::uint64_t Matrix::batch_bytes() const {
     return bytes() + std::uint64_t(layout.batches - 1) * std::uint64_t(layout.stride) * element_bytes();
 }
 
+std::uint64_t Problem::least_bytes() const {
+    const auto batches = std::uint64_t(d.layout.batches);
+    const auto all = [&](const Matrix& x) {
+        const std::uint64_t one = x.layout.rows * x.layout.cols * x.element_bytes();
+        return x.layout.stride == 0 ? one : one * batches;
+    };
+    const std::uint64_t aux = has_aux() ? m * n * d.element_bytes() * batches : 0;
+    const std::uint64_t bias = adds_bias() || bias_gradient() ? bias_length() * d.element_bytes() : 0;
+    return all(a) + all(b) + all(d) + (beta != 0 ? all(c) : 0) + aux + bias;
+}
+
 std::string Problem::text() const {
     const auto letter = [](std::int32_t t) { return t == CUBLAS_OP_N ? "N" : "T"; };
     const bool tf32 = description.compute == CUBLAS_COMPUTE_32F_FAST_TF32 && a.layout.type == CUDA_R_32F;

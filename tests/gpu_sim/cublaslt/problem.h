@@ -79,6 +79,9 @@ struct Problem {
     bool bias_gradient() const { return has(16 | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB); }
     bool has_aux() const { return has(128); }
     std::uint64_t bias_length() const { return has(CUBLASLT_EPILOGUE_BGRADB) ? n : m; }
+    double flops() const { return 2.0 * double(m) * double(n) * double(k) * d.layout.batches; }
+    // Each operand once.
+    std::uint64_t least_bytes() const;
     std::string text() const;
 };
 

@@ -40,21 +40,43 @@ void check(const Launch& launch, const Program& program) {
     }
 }
 
+// Floating-point operations of one thread, or of a warp for mma; by the words of the opcode.
+struct Work {
+    std::uint64_t flops = 0, tensor_flops = 0, special = 0;
+};
+Work work_of(std::string_view opcode) {
+    const auto has = [&](std::string_view word) { return opcode.find(word) != std::string_view::npos; };
+    const auto is = [&](std::string_view base) { return opcode.starts_with(base) && opcode[base.size()] == '.'; };
+    if (is("mma")) {
+        const std::size_t k = opcode.find("m16n8k");
+        return {.tensor_flops = 2 * 16 * 8 * std::stoul(std::string(opcode.substr(k + 6, 2)))};
+    }
+    if (!has(".f32") && !has(".f64") && !has("f16")) return {};
+    for (const char* base : {"div", "rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh"})
+        if (is(base)) return {.special = 1};
+    const std::uint64_t pair = has("f16x2") ? 2 : 1;
+    if (is("fma") || is("mad")) return {.flops = 2 * pair};
+    if (is("add") || is("sub") || is("mul")) return {.flops = pair};
+    return {};
+}
+
 void add_counters(const Grid& grid, std::uint64_t blocks, KernelCounters& counters) {
     ++counters.launches;
     counters.blocks += blocks;
     counters.thread_instructions += grid.thread_instructions;
     for (std::size_t i = 0; i < grid.executions.size(); ++i) {
-        if (grid.executions[i] == 0) continue;
+        const auto [warps, threads] = grid.executions[i];
+        if (warps == 0) continue;
         const std::string opcode(grid.program.source[i]->opcode);
-        counters.warp_instructions += grid.executions[i];
-        counters.opcodes[opcode] += grid.executions[i];
-        if (opcode.starts_with("mma.")) counters.mma += grid.executions[i];
-        if (opcode.starts_with("ldmatrix.")) counters.ldmatrix += grid.executions[i];
-        if (opcode.starts_with("cp.async.c")) {
-            const bool copies = opcode.starts_with("cp.async.ca") || opcode.starts_with("cp.async.cg");
-            if (copies) counters.cp_async += grid.executions[i];
-        }
+        counters.warp_instructions += warps;
+        counters.opcodes[opcode] += warps;
+        const Work work = work_of(opcode);
+        counters.flops += threads * work.flops;
+        counters.tensor_flops += warps * work.tensor_flops;
+        counters.special_functions += threads * work.special;
+        if (opcode.starts_with("mma.")) counters.mma += warps;
+        if (opcode.starts_with("ldmatrix.")) counters.ldmatrix += warps;
+        if (opcode.starts_with("cp.async.ca") || opcode.starts_with("cp.async.cg")) counters.cp_async += warps;
     }
 }
 

@@ -122,6 +122,9 @@ private:
 // What the launches of a kernel did; execute() adds to it.
 struct KernelCounters {
     std::uint64_t launches = 0, blocks = 0, warp_instructions = 0, thread_instructions = 0;
+    // Of f32, f64 and packed halves, by threads: an fma is two, a sum or a product one. Of mma. And how many roots,
+    // quotients, exponentials and the like.
+    std::uint64_t flops = 0, tensor_flops = 0, special_functions = 0;
     // Bytes that threads asked for.
     std::uint64_t requested_global_read = 0, requested_global_written = 0;
     // Distinct 32-byte sectors of each block, summed over blocks: what a cache per block would ask of DRAM.
@@ -135,6 +138,23 @@ struct KernelCounters {
     std::uint64_t local_bytes = 0;
     std::uint64_t mma = 0, cp_async = 0;           // instructions of warps
     std::map<std::string, std::uint64_t> opcodes;  // instructions of warps
+
+    // visit(name, value) for each counter above but the last.
+    template <class Self, class F>
+    static void each(Self& c, F&& visit) {
+        visit("launches", c.launches), visit("blocks", c.blocks);
+        visit("warp_instructions", c.warp_instructions), visit("thread_instructions", c.thread_instructions);
+        visit("flops", c.flops), visit("tensor_flops", c.tensor_flops);
+        visit("special_functions", c.special_functions);
+        visit("requested_global_read", c.requested_global_read);
+        visit("requested_global_written", c.requested_global_written);
+        visit("sectors_read", c.sectors_read), visit("sectors_written", c.sectors_written);
+        visit("launch_sectors_read", c.launch_sectors_read);
+        visit("launch_sectors_written", c.launch_sectors_written);
+        visit("shared_accesses", c.shared_accesses), visit("shared_conflicts", c.shared_conflicts);
+        visit("ldmatrix", c.ldmatrix), visit("ldmatrix_conflicts", c.ldmatrix_conflicts);
+        visit("local_bytes", c.local_bytes), visit("mma", c.mma), visit("cp_async", c.cp_async);
+    }
 };
 
 struct Launch {

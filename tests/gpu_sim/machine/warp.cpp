@@ -42,7 +42,7 @@ bool Warp::runnable() const {
 
 void Warp::run(std::uint64_t budget) {
     const Instruction* code = grid_.program.code.data();
-    std::uint64_t* executions = grid_.executions.empty() ? nullptr : grid_.executions.data();
+    Grid::Executions* executions = grid_.executions.empty() ? nullptr : grid_.executions.data();
     const std::uint64_t end = std::min(executed_ + budget, grid_.options.instruction_limit);
     std::uint64_t thread_instructions = 0;
     attention_ = 0;
@@ -51,7 +51,10 @@ void Warp::run(std::uint64_t budget) {
         const Instruction& in = code[pc_];
         std::uint32_t lanes = lanes_;
         if (in.guard) lanes &= truth(in.guard);
-        if (executions) ++executions[pc_];
+        if (executions) {
+            ++executions[pc_].warps;
+            executions[pc_].threads += std::uint32_t(std::popcount(lanes));
+        }
         ++pc_;
         ++executed_;
         if (lanes != 0) {

@@ -19,7 +19,10 @@ struct Grid {
     const Options& options;
     KernelCounters* counters;
     Random random;
-    std::vector<std::uint64_t> executions;  // of each instruction, by warps
+    struct Executions {
+        std::uint64_t warps = 0, threads = 0;
+    };
+    std::vector<Executions> executions;  // of each instruction; empty: nobody counts
     std::uint64_t thread_instructions = 0;
 };
 

@@ -104,9 +104,9 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t handle, cudaStream_t stream_handle) 
         r.scheduler.submit(stream,
                            [&r, self, graph = exec.graph, step]() -> bool {
                                if (!*step) {
-                                   const std::string name = self->name() + " graph" + std::to_string(graph->id);
-                                   r.record.trace(self->device, name,
-                                                  "launch " + std::to_string(graph->nodes.size()) + " nodes");
+                                   const std::string name = self->name() + " graph" + std::to_string(graph->id) +
+                                                            " launch" + std::to_string(++r.record.graph_launches);
+                                   r.record.trace(self->device, name, std::to_string(graph->nodes.size()) + " nodes");
                                    *step = steps_of(r, graph, name);
                                }
                                return (*step)();

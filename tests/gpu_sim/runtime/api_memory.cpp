@@ -113,8 +113,8 @@ cudaError_t cudaFreeHost(void* pointer) {
     return call(__func__, [&](Runtime& r) {
         if (!pointer) return;
         require_unsafe_calls_allowed(r);
-        require(r.host.remove(pointer, HostMemory::Kind::Pinned),
-                cudaErrorInvalidValue, hex(pointer) + " was not allocated by cudaMallocHost or cudaHostAlloc");
+        require(r.host.remove(pointer, HostMemory::Kind::Pinned), cudaErrorInvalidValue,
+                hex(pointer) + " was not allocated by cudaMallocHost or cudaHostAlloc");
     });
 }
 
@@ -128,8 +128,8 @@ cudaError_t cudaHostRegister(void* pointer, size_t bytes, unsigned flags) {
 
 cudaError_t cudaHostUnregister(void* pointer) {
     return call(__func__, [&](Runtime& r) {
-        require(r.host.remove(pointer, HostMemory::Kind::Registered),
-                cudaErrorHostMemoryNotRegistered, hex(pointer) + " is not the start of registered memory");
+        require(r.host.remove(pointer, HostMemory::Kind::Registered), cudaErrorHostMemoryNotRegistered,
+                hex(pointer) + " is not the start of registered memory");
     });
 }
 

@@ -124,7 +124,7 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void*
         Stream& stream = r.stream(handle);
         auto operation = std::make_shared<Operation>();
         operation->type = cudaGraphNodeTypeHost;
-        operation->what = "host function";
+        operation->what = operation->name = "host function";
         operation->device = stream.device;
         operation->run = [&r, function, data] {
             r.in_callback = true;

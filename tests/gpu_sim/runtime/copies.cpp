@@ -84,10 +84,9 @@ void run_copy(Runtime& r, const Copy& c, const Place& to, const Place& from) {
     }
 }
 
-std::string describe(const char* what, const Copy& c, const Place& to, const Place& from) {
-    const auto letter = [](const Place& place) { return place.side == Place::Side::Device ? "device" : "host"; };
-    return std::string(what) + " " + letter(from) + "->" + letter(to) + " " + std::to_string(c.width * c.height) +
-           " bytes";
+std::string direction(const Place& to, const Place& from) {
+    const auto side = [](const Place& place) { return place.side == Place::Side::Device ? "device" : "host"; };
+    return std::string(side(from)) + "->" + side(to);
 }
 
 // The same copy from memory of its own, as a driver stages pageable memory.
@@ -134,7 +133,9 @@ void copy(Runtime& r, Stream& stream, const Copy& c, bool synchronous) {
 
     auto operation = std::make_shared<Operation>();
     operation->type = cudaGraphNodeTypeMemcpy;
-    operation->what = describe("copy", c, to, from);
+    operation->name = direction(to, from);
+    operation->bytes = c.width * c.height;
+    operation->what = "copy " + operation->name + " " + std::to_string(operation->bytes) + " bytes";
     operation->device = stream.device;
     const bool stage = from.side == Place::Side::Pageable && !stream.capture;
     auto buffer = std::make_shared<std::vector<std::byte>>();
@@ -157,7 +158,9 @@ void fill(Runtime& r, Stream& stream, void* to, std::uint64_t pitch, int value, 
     check_bounds("destination", to, place, extent(pitch, width, height));
     auto operation = std::make_shared<Operation>();
     operation->type = cudaGraphNodeTypeMemset;
-    operation->what = "memset " + std::to_string(width * height) + " bytes";
+    operation->name = "memset";
+    operation->bytes = width * height;
+    operation->what = "memset " + std::to_string(operation->bytes) + " bytes";
     operation->device = stream.device;
     operation->run = [&r, place, to, pitch, value, width, height] {
         for (std::uint64_t row = 0; row < height; ++row) {

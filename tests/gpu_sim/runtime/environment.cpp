@@ -34,7 +34,7 @@ Environment read() {
     e.seed = number("GPU_SIM_SEED", e.seed);
     e.device_memory = number("GPU_SIM_DEVICE_MEMORY", e.device_memory);
     e.devices = int(number("GPU_SIM_DEVICES", 1));
-    e.counters_file = text("GPU_SIM_COUNTERS");
+    e.report_file = text("GPU_SIM_REPORT");
     e.trace_file = text("GPU_SIM_TRACE");
     e.device = text("GPU_SIM_DEVICE", e.device);
     if (e.device != "a100" && e.device != "h100" && e.device != "rtx4090")

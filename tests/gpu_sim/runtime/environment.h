@@ -8,7 +8,7 @@ namespace gpu_sim {
 struct Environment {
     std::uint64_t seed = 1;
     bool races = true, uninitialised = true;
-    std::string counters_file, trace_file;  // empty: none
+    std::string report_file, trace_file;  // empty: none
     std::uint64_t device_memory = std::uint64_t{16} << 30;
     int devices = 1;
     std::string device = "a100";

@@ -70,6 +70,7 @@ void launch(Runtime& r, Stream& stream, const void* handle, dim3 grid, dim3 bloc
 
     auto operation = std::make_shared<Operation>();
     operation->type = cudaGraphNodeTypeKernel;
+    operation->name = function.display;
     operation->what = "kernel " + function.display + " grid " + text(grid) + " block " + text(block) + " shared " +
                       std::to_string(shared);
     operation->device = device.number;
@@ -89,13 +90,12 @@ void launch(Runtime& r, Stream& stream, const void* handle, dim3 grid, dim3 bloc
         const auto* start = static_cast<const std::byte*>(arguments[i]);
         operation->arguments.emplace_back(start, start + bytes);
     }
-    const std::string name = function.display;
-    operation->run = [&r, &device, l = std::move(l), name] {
+    operation->run = [&r, &device, l = std::move(l)] {
         Options options;
         options.seed = environment().seed * 1'000'003 + ++r.launches;
         options.races = environment().races;
         options.uninitialised = environment().uninitialised;
-        execute(l, device.memory, options, r.record.of_kernel(name));
+        execute(l, device.memory, options, r.record.counters());
     };
     r.enqueue(stream, operation);
 }

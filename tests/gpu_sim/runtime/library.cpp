@@ -10,12 +10,10 @@ cudaError_t enqueue_library_task(cudaStream_t handle, LibraryTask task) {
         Device& device = r.device(stream.device);
         auto operation = std::make_shared<Operation>();
         operation->type = cudaGraphNodeTypeKernel;  // what such a library would launch
-        operation->what = task.what;
+        operation->what = operation->name = task.what;
+        operation->flops = task.flops, operation->bytes = task.bytes;
         operation->device = stream.device;
-        operation->run = [&r, &device, task] {
-            r.record.count_library_call(task.what);
-            task.run(device.memory);
-        };
+        operation->run = [&device, task] { task.run(device.memory); };
         r.enqueue(stream, operation);
     });
 }

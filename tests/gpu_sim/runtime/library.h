@@ -8,8 +8,10 @@
 namespace gpu_sim {
 
 struct LibraryTask {
-    std::string what;                        // the line of the trace; also the key of the counters
+    std::string what;                        // the line of the trace, and of the report
     std::function<void(DeviceMemory&)> run;  // may throw Fault; in a graph it runs at every launch
+    double flops = 0;
+    std::uint64_t bytes = 0;  // the least that must be read and written
 };
 
 // Ordered with kernels and copies of the stream; captured if the stream is being captured.

@@ -9,7 +9,23 @@ namespace gpu_sim {
 
 namespace {
 
-std::FILE* open(const std::string& path) {
+// A kernel of a program has a host stub; what a library would launch has none.
+const char* kind_of(const Operation& operation) {
+    switch (operation.type) {
+        case cudaGraphNodeTypeKernel:
+            return operation.function ? "kernel" : "library";
+        case cudaGraphNodeTypeMemcpy:
+            return "copy";
+        case cudaGraphNodeTypeMemset:
+            return "memset";
+        default:
+            return "host";
+    }
+}
+
+}  // namespace
+
+std::FILE* open_for_writing(const std::string& path) {
     std::FILE* file = std::fopen(path.c_str(), "w");
     if (!file) {
         std::fprintf(stderr, "gpu_sim: cannot write %s\n", path.c_str());
@@ -18,47 +34,10 @@ std::FILE* open(const std::string& path) {
     return file;
 }
 
-struct Object {
-    std::FILE* file;
-    bool first = true;
-    void key(const std::string& name) {
-        std::fprintf(file, "%s\n    \"", first ? "" : ",");
-        for (const char c : name) std::fprintf(file, c == '"' || c == '\\' ? "\\%c" : "%c", c);
-        std::fprintf(file, "\": ");
-        first = false;
-    }
-};
-
-void write_counters(std::FILE* file, const KernelCounters& c) {
-    const char* separator = "{";
-    const auto field = [&](const char* name, std::uint64_t value) {
-        std::fprintf(file, "%s\"%s\": %llu", separator, name, static_cast<unsigned long long>(value));
-        separator = ", ";
-    };
-    field("launches", c.launches), field("blocks", c.blocks);
-    field("warp_instructions", c.warp_instructions), field("thread_instructions", c.thread_instructions);
-    field("requested_global_read", c.requested_global_read);
-    field("requested_global_written", c.requested_global_written);
-    field("sectors_read", c.sectors_read), field("sectors_written", c.sectors_written);
-    field("launch_sectors_read", c.launch_sectors_read), field("launch_sectors_written", c.launch_sectors_written);
-    field("shared_accesses", c.shared_accesses), field("shared_conflicts", c.shared_conflicts);
-    field("ldmatrix", c.ldmatrix), field("ldmatrix_conflicts", c.ldmatrix_conflicts);
-    field("local_bytes", c.local_bytes), field("mma", c.mma), field("cp_async", c.cp_async);
-    std::fprintf(file, ", \"opcodes\": ");
-    separator = "{";
-    for (const auto& [name, count] : c.opcodes) field(name.c_str(), count);
-    std::fprintf(file, "%s}}", c.opcodes.empty() ? "{" : "");
-}
-
-// Runs after the program's own destructors: this library is unloaded after what depends on it.
-[[gnu::destructor]] void at_exit() { runtime().record.write(); }
-
-}  // namespace
-
-Record::Record() {
+Record::Record() : reports_(!environment().report_file.empty()) {
     const std::string& path = environment().trace_file;
     if (!path.empty()) {
-        trace_ = open(path);
+        trace_ = open_for_writing(path);
         std::setvbuf(trace_, nullptr, _IOLBF, 0);
     }
 }
@@ -69,24 +48,27 @@ void Record::trace(int device, const std::string& where, const std::string& what
     std::fprintf(trace_, "%s %s\n", where.c_str(), what.c_str());
 }
 
-KernelCounters* Record::of_kernel(const std::string& name) {
-    return environment().counters_file.empty() ? nullptr : &kernels_[name];
+void Record::begin(const Operation& operation, const std::string& where) {
+    trace(operation.device, where, operation.what);
+    if (!reports_) return;
+    executed_.push_back({kind_of(operation),
+                         operation.name,
+                         where,
+                         operation.grid,
+                         operation.block,
+                         operation.shared,
+                         operation.bytes,
+                         operation.flops,
+                         {}});
 }
 
-void Record::count_library_call(const std::string& shape) { ++library_[shape]; }
+KernelCounters* Record::counters() { return reports_ ? &executed_.back().counters : nullptr; }
 
-void Record::write() const {
-    if (environment().counters_file.empty()) return;
-    std::FILE* file = open(environment().counters_file);
-    std::fprintf(file, "{\n  \"kernels\": {");
-    Object kernels{file};
-    for (const auto& [name, counters] : kernels_) kernels.key(name), write_counters(file, counters);
-    std::fprintf(file, "\n  },\n  \"cublaslt\": {");
-    Object library{file};
-    for (const auto& [shape, calls] : library_)
-        library.key(shape), std::fprintf(file, "%llu", static_cast<unsigned long long>(calls));
-    std::fprintf(file, "\n  }\n}\n");
-    std::fclose(file);
+void Record::end() {
+    if (!reports_) return;
+    Executed& last = executed_.back();
+    for (const auto& [opcode, count] : last.counters.opcodes) opcodes_[last.name][opcode] += count;
+    last.counters.opcodes.clear();
 }
 
 std::string readable(const std::string& mangled) {

@@ -124,9 +124,10 @@ void Runtime::enqueue(Stream& stream, OperationPtr operation) {
 }
 
 void Runtime::perform(const Operation& operation, const std::string& where) {
-    record.trace(operation.device, where, operation.what);
+    record.begin(operation, where);
     try {
         operation.run();
+        record.end();
     } catch (const Fault& fault) {
         fail(code_of(fault.what()), fault.what() + std::string("\n  while running: ") + operation.what);
     } catch (const Error& error) {

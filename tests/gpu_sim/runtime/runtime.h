@@ -11,7 +11,7 @@
 //
 //   GPU_SIM_SEED            order of streams, blocks, warps; default 1
 //   GPU_SIM_CHECKS          of kernels: none, or a list of races,uninitialised; default both
-//   GPU_SIM_COUNTERS=FILE   at exit, JSON: what each kernel executed and moved, calls of each cuBLASLt shape
+//   GPU_SIM_REPORT=FILE     at exit, JSON: what was launched, executed and moved; the format is in report_file.cpp
 //   GPU_SIM_TRACE=FILE      a line for each kernel, copy, memset and matrix product, in the order they ran
 //   GPU_SIM_DEVICE          limits of which GPU: a100 (default), h100, rtx4090
 //   GPU_SIM_DEVICE_MEMORY   bytes of a device; default 16 GiB, of which only what is used is taken from the host

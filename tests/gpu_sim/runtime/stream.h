@@ -18,7 +18,10 @@ struct Node;
 // Something a stream can do, once or (in a graph) many times.
 struct Operation {
     cudaGraphNodeType type;
-    std::string what;  // a line of the trace
+    std::string what;         // a line of the trace
+    std::string name;         // what() without sizes, by which a report adds up
+    std::uint64_t bytes = 0;  // of copies and fills: moved; of libraries: the least that they must move
+    double flops = 0;         // of libraries
     int device = 0;
     std::function<void()> run;
     // Of kernels, for cudaGraphKernelNodeGetParams.
