@@ -168,12 +168,15 @@ void run(Cpu& cpu, const Sign& op) {
 }
 
 void run(Cpu& cpu, const Normalize& op) {
-    const float* sums = op.sums.as<float>();
-    const bool shared = op.sums.count() == 1;
+    const auto factor = [&](std::size_t tensor) {
+        const float sum = op.sums.as<float>()[op.sums.count() == 1 ? 0 : tensor];
+        if (op.max_norm > 0) return 1 / std::max(1.0f, std::sqrt(sum) / op.max_norm);
+        if (sum == 0) return 0.0f;
+        return (op.targets ? std::sqrt(op.targets.as<float>()[tensor]) : 1) / std::sqrt(sum);
+    };
     cpu::for_each_chunk(cpu, op.x, [&](const cpu::Chunk& c) {
-        const float sum = sums[shared ? 0 : c.tensor];
         float* x = at(op.x, c);
-        scale(x, x, c.count, sum == 0 ? 0 : 1 / std::sqrt(sum), 1);
+        scale(x, x, c.count, factor(c.tensor), 1);
     });
 }
 
@@ -184,12 +187,16 @@ void run(Cpu& cpu, const WeightUpdate& op) {
     cpu::for_each_chunk(cpu, op.weights, [&](const cpu::Chunk& c) {
         float* w = at(op.weights, c);
         const float* direction = at(op.directions, c);
-        const auto step = static_cast<float>(learning_rate * op.factors[c.tensor]);
+        double length = learning_rate * op.factors[c.tensor];
+        if (op.lengths) length *= op.lengths.as<float>()[c.tensor];
+        if (op.cut) length *= value(op.cut);
+        const auto step = static_cast<float>(length);
         constexpr std::int64_t kPiece = 4096;  // stays in L1 until it is copied
         for (std::int64_t i = 0; i < c.count; i += kPiece) {
             const std::int64_t count = std::min(kPiece, c.count - i);
             update(w + i, direction + i, count, keep, step);
-            if (!op.copies.empty()) convert(op.copies[c.tensor], op.weights[c.tensor], c.begin + i, count);
+            if (!op.copies.empty() && op.copies[c.tensor])
+                convert(op.copies[c.tensor], op.weights[c.tensor], c.begin + i, count);
         }
     });
 }

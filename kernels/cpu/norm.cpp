@@ -8,23 +8,46 @@
 #include <cmath>
 
 namespace steepest {
+namespace {
 
-void run(Cpu& cpu, const SumOfSquares& op) {
-    const cpu::Chunks chunks(op.list);
-    const double* sums = cpu::for_each_chunk_sum(cpu, chunks, [&](const cpu::Chunk& c) {
-        return cpu::sum_of_squares(op.list[c.tensor].as<float>() + c.begin, c.count);
-    });
+// sums[i] = f of the chunks of list[i] added up in order, or sums[0] for the whole list.
+template <class F>
+void sum_tensors(Cpu& cpu, const Tensor& sums, const TensorList& list, F&& f) {
+    const cpu::Chunks chunks(list);
+    const double* parts = cpu::for_each_chunk_sum(cpu, chunks, f);
     const auto total = [&](std::int64_t begin, std::int64_t end) {
         double sum = 0;
-        for (std::int64_t i = begin; i < end; ++i) sum += sums[i];
+        for (std::int64_t i = begin; i < end; ++i) sum += parts[i];
         return static_cast<float>(sum);
     };
-
-    float* out = op.sums.as<float>();
-    if (op.sums.count() == 1)
+    float* out = sums.as<float>();
+    if (sums.count() == 1)
         out[0] = total(0, chunks.size());
     else
-        for (std::size_t i = 0; i < op.list.size(); ++i) out[i] = total(chunks.first(i), chunks.first(i + 1));
+        for (std::size_t i = 0; i < list.size(); ++i) out[i] = total(chunks.first(i), chunks.first(i + 1));
+}
+
+}  // namespace
+
+void run(Cpu& cpu, const SumOfSquares& op) {
+    sum_tensors(cpu, op.sums, op.list, [&](const cpu::Chunk& c) {
+        return cpu::sum_of_squares(op.list[c.tensor].as<float>() + c.begin, c.count);
+    });
+}
+
+void run(Cpu& cpu, const Dot& op) {
+    sum_tensors(cpu, op.sums, op.a, [&](const cpu::Chunk& c) {
+        return cpu::dot(op.a[c.tensor].as<float>() + c.begin, op.b[c.tensor].as<float>() + c.begin, c.count);
+    });
+}
+
+void run(Cpu& cpu, const SumOfRoots& op) {
+    sum_tensors(cpu, op.sums, op.list, [&](const cpu::Chunk& c) {
+        double sum = 0;
+        for (std::int64_t i = c.begin; i < c.begin + c.count; ++i)
+            sum += std::sqrt(double(op.list[c.tensor].as<float>()[i]));
+        return sum;
+    });
 }
 
 void run(Cpu&, const Sum& op) {

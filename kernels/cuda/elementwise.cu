@@ -176,12 +176,15 @@ struct TakeSign {
 struct Unit {
     static constexpr int kArrays = 1;
     static constexpr unsigned kReads = bits({0}), kWrites = bits({0}), kMixed = bits({});
-    const float* sums;
+    const float *sums, *targets;
     bool shared;
+    float max_norm;
 
     __device__ float at(const auto& tensor) const {
         const float sum = sums[shared ? 0 : tensor.index];
-        return sum == 0 ? 0 : 1 / sqrtf(sum);
+        if (max_norm > 0) return 1 / fmaxf(1.0f, sqrtf(sum) / max_norm);
+        if (sum == 0) return 0;
+        return (targets ? sqrtf(targets[tensor.index]) : 1) / sqrtf(sum);
     }
     __device__ void apply(float* x, float factor) const { x[0] *= factor; }
 };
@@ -189,14 +192,17 @@ struct Unit {
 struct Decay {
     static constexpr int kArrays = 3;  // weight, copy, direction
     static constexpr unsigned kReads = bits({0, 2}), kWrites = bits({0, 1}), kMixed = bits({1});
-    const float *learning_rate, *weight_decay;
+    const float *learning_rate, *weight_decay, *lengths, *cut;
 
     struct Constants {
         float keep, step;
     };
     __device__ Constants at(const auto& tensor) const {
         const double rate = *learning_rate;
-        return {static_cast<float>(1 - rate * *weight_decay), static_cast<float>(rate * tensor.factor)};
+        double length = rate * tensor.factor;
+        if (lengths) length *= lengths[tensor.index];
+        if (cut) length *= *cut;
+        return {static_cast<float>(1 - rate * *weight_decay), static_cast<float>(length)};
     }
     __device__ void apply(float* x, const Constants& s) const {
         x[0] = fmaf(-s.step, x[2], s.keep * x[0]);
@@ -262,12 +268,18 @@ void run(Cuda& cuda, const Sign& op) {
 }
 
 void run(Cuda& cuda, const Normalize& op) {
-    for_each(cuda, {&op.x}, Unit{.sums = cuda::data<float>(op.sums), .shared = op.sums.count() == 1}, {});
+    const Unit stage{.sums = cuda::data<float>(op.sums),
+                     .targets = cuda::data<float>(op.targets),
+                     .shared = op.sums.count() == 1,
+                     .max_norm = op.max_norm};
+    for_each(cuda, {&op.x}, stage, {});
 }
 
 void run(Cuda& cuda, const WeightUpdate& op) {
     const Decay stage{.learning_rate = cuda::data<float>(op.learning_rate),
-                      .weight_decay = cuda::data<float>(op.weight_decay)};
+                      .weight_decay = cuda::data<float>(op.weight_decay),
+                      .lengths = cuda::data<float>(op.lengths),
+                      .cut = cuda::data<float>(op.cut)};
     for_each(cuda, {&op.weights, &op.copies, &op.directions}, stage, op.gate, nullptr, op.factors.data());
 }
 

@@ -13,20 +13,43 @@ namespace {
 
 constexpr int kTotalThreads = 1024;
 
+struct Squares {
+    static constexpr int kArrays = 1;
+    __device__ static double add(double sum, double x, double) { return fma(x, x, sum); }
+};
+struct Products {
+    static constexpr int kArrays = 2;
+    __device__ static double add(double sum, double x, double y) { return fma(x, y, sum); }
+};
+struct Roots {
+    static constexpr int kArrays = 1;
+    __device__ static double add(double sum, double x, double) { return sum + sqrt(x); }
+};
+
+template <class Term>
 __global__ void __launch_bounds__(cuda::kChunkThreads)
-    square_chunks(const __grid_constant__ cuda::TensorTable<1> table, double* sums) {
+    sum_terms(const __grid_constant__ cuda::TensorTable<Term::kArrays> table, double* sums) {
     const auto chunk = table.chunk(blockIdx.x);
     double sum = 0;
     cuda::each_of_chunk(chunk, [&]<int kCount>(std::int64_t i) {
         const auto x = cuda::load_floats<kCount>(chunk.tensor.data[0], false, i);
+        const auto y = cuda::load_floats<kCount>(chunk.tensor.data[Term::kArrays - 1], false, i);
 #pragma unroll
-        for (int j = 0; j < kCount; ++j) {
-            const double value = x.values[j];
-            sum = fma(value, value, sum);
-        }
+        for (int j = 0; j < kCount; ++j)
+            sum = Term::add(sum, static_cast<double>(x.values[j]), static_cast<double>(y.values[j]));
     });
     sum = cuda::block_sum_double(sum);
     if (threadIdx.x == 0) sums[chunk.number] = sum;
+}
+
+// The chunks' sums of Term over matching lists.
+template <class Term>
+double* sum_chunks_of_terms(Cuda& cuda, const std::array<const TensorList*, Term::kArrays>& lists) {
+    auto* sums = cuda.scratch<double>(cuda::chunks_of(*lists[0]));
+    cuda::for_each_table(lists, nullptr, [&](const cuda::TensorTable<Term::kArrays>& table) {
+        cuda::launch(cuda, cuda::chunk_grid(table), sum_terms<Term>, table, sums);
+    });
+    return sums;
 }
 
 // total = (total if `accumulate`) + scale * sum of values. One block.
@@ -63,15 +86,19 @@ __global__ void decide(const Decision d) {
 }  // namespace
 
 void run(Cuda& cuda, const SumOfSquares& op) {
-    const std::int64_t chunks = cuda::chunks_of(op.list);
-    auto* sums = cuda.scratch<double>(chunks);
-    cuda::for_each_table(std::array{&op.list}, nullptr, [&](const cuda::TensorTable<1>& table) {
-        cuda::launch(cuda, cuda::chunk_grid(table), square_chunks, table, sums);
-    });
+    double* sums = sum_chunks_of_terms<Squares>(cuda, {&op.list});
     if (op.sums.count() == 1)
-        launch_add_up(cuda, op.sums, sums, chunks, 1, false);
+        launch_add_up(cuda, op.sums, sums, cuda::chunks_of(op.list), 1, false);
     else
         cuda::sum_chunks_of(cuda, op.list, sums, cuda::data<float>(op.sums));
+}
+
+void run(Cuda& cuda, const Dot& op) {
+    cuda::sum_chunks_of(cuda, op.a, sum_chunks_of_terms<Products>(cuda, {&op.a, &op.b}), cuda::data<float>(op.sums));
+}
+
+void run(Cuda& cuda, const SumOfRoots& op) {
+    cuda::sum_chunks_of(cuda, op.list, sum_chunks_of_terms<Roots>(cuda, {&op.list}), cuda::data<float>(op.sums));
 }
 
 void run(Cuda& cuda, const Sum& op) {

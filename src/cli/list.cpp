@@ -7,6 +7,8 @@
 #include "optim/estimator.h"
 #include "optim/geometry.h"
 #include "optim/scaling.h"
+#include "optim/step_size.h"
+#include "optim/transform.h"
 #include "report/run_record.h"
 #include "report/table.h"
 #include "train/run_directory.h"
@@ -78,10 +80,12 @@ std::string list(const std::string& kind, const std::string& root) {
     if (kind == "runs") return runs(root);
     if (kind == "estimators") return plugins<Estimator>();
     if (kind == "geometries") return plugins<Geometry>();
+    if (kind == "transforms") return plugins<Transform>();
+    if (kind == "step_sizes") return plugins<StepSize>();
     if (kind == "scalings") return scalings();
     if (kind == "optimizers" || kind == "models" || kind == "experiments") return presets(kind);
-    static const std::vector<std::string> kinds{"optimizers", "models",   "experiments", "estimators",
-                                                "geometries", "scalings", "runs"};
+    static const std::vector<std::string> kinds{"optimizers", "models",     "experiments", "estimators", "geometries",
+                                                "transforms", "step_sizes", "scalings",    "runs"};
     throw InputError("cannot list: " + not_one_of(kind, kinds));
 }
 
@@ -92,7 +96,7 @@ Action add_list(CLI::App& app) {
         std::string kind, runs = "runs";
     };
     const auto options = std::make_shared<Options>();
-    app.add_option("KIND", options->kind, "optimizers, models, experiments, estimators, geometries, scalings or runs")
+    app.add_option("KIND", options->kind, "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, scalings or runs")
         ->required();
     app.add_option("--runs", options->runs, "the folder of runs")->capture_default_str();
     return [options] { std::printf("%s", list(options->kind, options->runs).c_str()); };

@@ -158,45 +158,57 @@ void run(Cuda&, const Sign&);
 // x[i] = x[i] / sqrt(sums[i]), or / sqrt(sums[0]) if there is one sum for all; zero where the sum is zero: the
 // direction of steepest descent under the Euclidean (Frobenius) norm. The dual norm is the square root of the sum.
 //
-//   sums   (n) or (1) f32, from SumOfSquares
+//   sums       (n) or (1) f32, from SumOfSquares
+//   targets    (n) f32, optional: what the sums are to be afterwards, instead of 1
+//   max_norm   above 0: x[i] = x[i] / max(1, sqrt(sums[i]) / max_norm): long ones are cut, short ones stay
 struct Normalize {
     static constexpr std::string_view name = "Normalize";
 
     TensorList x;
-    ConstTensor sums;
+    ConstTensor sums, targets = {};
+    float max_norm = 0;
 
     void check() const {
+        const auto n = static_cast<std::int64_t>(x.size());
         for (const Tensor& t : x) require(t.dtype == DType::f32, name, "x must be f32");
-        require(sums.count() == 1 || sums.count() == static_cast<std::int64_t>(x.size()), name,
-                "sums must hold one value, or one a tensor");
+        require(sums.count() == 1 || sums.count() == n, name, "sums must hold one value, or one a tensor");
+        require(!targets || targets.count() == n, name, "targets must hold one value a tensor");
+        require(!targets || max_norm == 0, name, "targets and max_norm exclude each other");
     }
     void tensors(auto&& visit) const {
         for (const Tensor& t : x) visit("x", t);
-        visit("sums", sums);
+        visit("sums", sums), visit("targets", targets);
     }
 };
 void run(Cpu&, const Normalize&);
 void run(Cuda&, const Normalize&);
 
-// w = (1 - learning_rate * weight_decay) w - learning_rate * factors[i] * direction;   copy = w rounded to its dtype
+// w = (1 - learning_rate * weight_decay) w - learning_rate * factors[i] * lengths[i] * cut * direction;
+// copy = w rounded to its dtype
 // Decay is decoupled, by the plain learning rate: Loshchilov, Hutter 2019, arXiv:1711.05101, and as Moonlight's Muon.
 //
-//   copies    f32 or bf16; empty if the ops read the masters themselves
+//   copies    f32 or bf16; empty, or with empty tensors, where the ops read the masters themselves
 //   factors   one a tensor, from the group's scaling formula
+//   lengths   (n) f32, optional: what the step's length depends on beside shapes
+//   cut       (1) f32, optional: for all tensors of all groups alike
 struct WeightUpdate {
     static constexpr std::string_view name = "WeightUpdate";
 
     TensorList weights, copies, directions;
     std::vector<float> factors;
-    ConstTensor learning_rate, weight_decay;
+    ConstTensor learning_rate, weight_decay, lengths = {}, cut = {};
     ConstTensor gate = {};
 
     void check() const {
         require_matching(weights, directions, name, "weights and directions must match");
         require(copies.empty() || copies.size() == weights.size(), name, "one copy a weight, or none");
+        for (std::size_t i = 0; i < copies.size(); ++i)
+            require(!copies[i] || copies[i].count() == weights[i].count(), name, "copies must match their weights");
         require(factors.size() == weights.size(), name, "one factor a weight");
         require_scalar(learning_rate, name, "learning_rate must be one f32");
         require_scalar(weight_decay, name, "weight_decay must be one f32");
+        require(!lengths || lengths.count() == static_cast<std::int64_t>(weights.size()), name, "one length a weight");
+        if (cut) require_scalar(cut, name, "cut must be one f32");
     }
     void tensors(auto&& visit) const {
         for (const Tensor& t : weights) visit("weight", t);

@@ -30,6 +30,53 @@ struct SumOfSquares {
 void run(Cpu&, const SumOfSquares&);
 void run(Cuda&, const SumOfSquares&);
 
+// sums[i] = <a[i], b[i]>, in double.
+//
+//   sums   (n)  f32
+//   a, b   f32, the same counts
+struct Dot {
+    static constexpr std::string_view name = "Dot";
+
+    Tensor sums;
+    TensorList a, b;
+
+    void check() const {
+        require(sums.dtype == DType::f32 && sums.count() == static_cast<std::int64_t>(a.size()), name,
+                "sums must hold one value a tensor");
+        bool ok = a.size() == b.size();
+        for (std::size_t i = 0; ok && i < a.size(); ++i)
+            ok = a[i].dtype == DType::f32 && b[i].dtype == DType::f32 && a[i].count() == b[i].count();
+        require(ok, name, "a and b must match and be f32");
+    }
+    void tensors(auto&& visit) const {
+        visit("sums", sums);
+        for (const Tensor& t : a) visit("a", t);
+        for (const Tensor& t : b) visit("b", t);
+    }
+};
+void run(Cpu&, const Dot&);
+void run(Cuda&, const Dot&);
+
+// sums[i] = the sum of the square roots of list[i], which must not be negative.   sums (n) f32, list f32.
+struct SumOfRoots {
+    static constexpr std::string_view name = "SumOfRoots";
+
+    Tensor sums;
+    TensorList list;
+
+    void check() const {
+        require(sums.dtype == DType::f32 && sums.count() == static_cast<std::int64_t>(list.size()), name,
+                "sums must hold one value a tensor");
+        for (const Tensor& t : list) require(t.dtype == DType::f32, name, "the list must be f32");
+    }
+    void tensors(auto&& visit) const {
+        visit("sums", sums);
+        for (const Tensor& t : list) visit("x", t);
+    }
+};
+void run(Cpu&, const SumOfRoots&);
+void run(Cuda&, const SumOfRoots&);
+
 // total (+)= scale * sum of values, in order, in double on the host backend.   total (1) f32, values (n) f32.
 struct Sum {
     static constexpr std::string_view name = "Sum";

@@ -37,10 +37,17 @@ const std::string& group_of(const OptimizerConfig& config, const ParamSpec& spec
 Member member_of(const std::string& name, const GroupConfig& group, const ParamSpec& spec, int index) {
     const std::string where = "optimizer group \"" + name + "\": ";
     const bool matrix = spec.shape.rank() == 2;
-    if (!matrix && group.geometry.make()->needs_matrices())
-        throw InputError(where + "geometry \"" + group.geometry.type() + "\" needs matrices; found " + describe(spec));
-    if (!matrix && scaling_needs_matrices(group.scaling))
-        throw InputError(where + "scaling \"" + group.scaling + "\" needs matrices; found " + describe(spec));
+    const auto refuse = [&](const std::string& stage, const std::string& type) {
+        throw InputError(where + stage + " \"" + type + "\" needs matrices; found " + describe(spec));
+    };
+    std::vector<const BranchConfig*> branches{&group};
+    if (group.alternate) branches.push_back(&*group.alternate);
+    for (const BranchConfig* b : branches) {
+        if (!matrix && b->geometry.make()->needs_matrices()) refuse("geometry", b->geometry.type());
+        if (!matrix && scaling_needs_matrices(b->scaling)) refuse("scaling", b->scaling);
+    }
+    if (!matrix && group.precondition.make()->needs_matrices()) refuse("precondition", group.precondition.type());
+    if (!matrix && group.refinement.make()->needs_matrices()) refuse("refinement", group.refinement.type());
     const int blocks = group.split_qkv && matrix ? spec.row_blocks : 1;
     if (spec.shape.rows() % blocks != 0)
         throw InputError(where + "split_qkv wants " + std::to_string(blocks) + " equal blocks of rows; found " +

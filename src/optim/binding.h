@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "core/scalars.h"
+#include "ops/axis.h"
 
 #include <cstdint>
 #include <deque>
@@ -36,6 +37,19 @@ struct Member {
     void append_blocks(TensorList& list, Tensor whole) const;
 };
 
+// Numbers of StepScalars that lie one after the other.
+class Scalars {
+public:
+    void set(std::size_t i, double value) { block_->set(slot_ + static_cast<int>(i), value); }
+    ConstTensor tensor() const { return {(*block_)[slot_].data, DType::f32, Shape{count_}}; }
+
+private:
+    friend class Binding;
+    StepScalars* block_ = nullptr;
+    int slot_ = -1;
+    std::int64_t count_ = 0;
+};
+
 class Binding {
 public:
     // `name` is the group's, `stage` the part it plays: "estimator", "geometry", "update".
@@ -45,9 +59,16 @@ public:
     // Kept from step to step and in checkpoints, zero at the start: one f32 tensor a parameter, named
     // <parameter>/<stage>/<tensor>; `list` gets the blocks.
     void state(std::string tensor, TensorList* list);
+    // The same with one f32 a row of each parameter.
+    void row_state(std::string tensor, TensorList* list);
+    // One f32 for all parameters, named <name>/<stage>/<tensor>.
+    void number_state(std::string tensor, Tensor* slot);
     // Free to hold anything between runs of the stage.
     void scratch(std::string tensor, Tensor* slot, DType dtype, Shape shape);
+    // The same, an f32 tensor a block with a value for each of its rows, or columns.
+    void axis_scratch(std::string tensor, Axis axis, TensorList* list);
     void scalar(std::string name, Scalar* scalar);
+    void scalars(std::string name, std::int64_t count, Scalars* scalars);
 
     // One shape a block.
     const std::vector<Shape>& shapes() const { return shapes_; }
@@ -60,15 +81,19 @@ public:
     // --- What a stage finds when it runs.
     Device device{};
     TensorList gradients;                        // the blocks' gradients; the stage writes its result over them
-    TensorList previous;                         // gradients at the previous weights; empty unless asked for
+    TensorList previous;                         // the second gradients, see OracleNeeds; empty unless asked for
     ConstTensor gradient_scale, previous_scale;  // factors of global-norm clipping
     ConstTensor ok;                              // the gate: 0 leaves state and weights as they are
+    Tensor dual;  // (n) f32, for a geometry: where it writes <estimate, direction> of each block; mostly not asked for
 
 private:
     struct State {
         std::string tensor;
         TensorList* list;
+        bool rows;                 // one value a row
         std::deque<Tensor> slots;  // one a parameter
+
+        Shape shape(const ParamSpec& spec) const { return rows ? Shape{spec.shape.rows(), 1} : spec.shape; }
     };
     struct Scratch {
         std::string tensor;
@@ -76,17 +101,30 @@ private:
         DType dtype;
         Shape shape;
     };
+    struct AxisScratch {
+        TensorList* list;
+        Axis axis;
+        Tensor whole;
+    };
     struct ScalarRequest {
         std::string name;
         Scalar* scalar;
+    };
+    struct ScalarsRequest {
+        std::string name;
+        std::int64_t count;
+        Scalars* scalars;
     };
 
     std::string name_, stage_;
     std::span<const Member> members_;
     std::vector<Shape> shapes_;
     std::deque<State> states_;
+    std::vector<std::pair<std::string, Tensor*>> numbers_;
     std::vector<Scratch> scratch_;
+    std::deque<AxisScratch> axis_scratch_;
     std::vector<ScalarRequest> scalars_;
+    std::vector<ScalarsRequest> scalar_blocks_;
 };
 
 }  // namespace steepest

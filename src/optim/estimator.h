@@ -9,6 +9,10 @@ namespace steepest {
 struct OracleNeeds {
     // The gradient of the same batch at the previous step's weights, over all micro-batches.
     bool previous_weights_gradient = false;
+    // The gradient of the previous step's batch at the current weights, over all micro-batches.
+    bool previous_batch_gradient = false;
+
+    bool second_gradient() const { return previous_weights_gradient || previous_batch_gradient; }
 };
 
 class Estimator {
@@ -21,6 +25,8 @@ public:
     virtual void begin_step(std::int64_t step) = 0;
     // binding.gradients: raw gradients in, estimates out. With binding.ok = 0 the state stays as it was.
     virtual void estimate(const Binding& binding) = 0;
+    // The averaged gradients of the last estimate, where the estimate is something else; else nullptr.
+    virtual const TensorList* average() const { return nullptr; }
 };
 
 }  // namespace steepest

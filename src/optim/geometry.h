@@ -13,7 +13,9 @@ public:
     virtual bool needs_matrices() const { return false; }
     // Asks the binding for scratch. Once.
     virtual void prepare(Binding&) {}
-    // binding.gradients: estimates in, directions out.
+    // True where direct() can write <U, D> of each block to binding.dual.
+    virtual bool has_dual() const { return true; }
+    // binding.gradients: estimates in, directions out; binding.dual, where given.
     virtual void direct(const Binding& binding) = 0;
     // Of matrix products in one call of direct(), for tensors of these shapes; passes over memory are not counted.
     virtual std::int64_t flops(const std::vector<Shape>&) const { return 0; }

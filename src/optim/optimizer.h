@@ -1,6 +1,6 @@
 #pragma once
-// The optimizer: groups of parameters, each with a pipeline estimator -> geometry -> scaling -> update, run for all
-// groups in two phases: first every direction, then every update.
+// The optimizer: groups of parameters, each with a pipeline of stages (group.h), run for all groups in two phases:
+// first every direction, then, with what the step as a whole would do known, every update.
 #include "core/memory.h"
 #include "core/parameter.h"
 #include "core/scalars.h"
@@ -17,9 +17,10 @@ namespace steepest {
 // The gradients of one step, all f32 on the device, one tensor a parameter in table order.
 struct StepGradients {
     ConstTensor scale;           // factor of global-norm clipping for Parameter::gradient
-    TensorList previous;         // gradients at the previous weights; empty unless asked for
+    TensorList previous;         // the second gradients, see OracleNeeds; empty unless asked for
     ConstTensor previous_scale;  // their own clipping factor; 0 at the first step
     ConstTensor ok;              // 0: a bad step, change nothing
+    ConstTensor loss;            // the mean loss of the batch
 };
 
 // One line of the table that --dry-run prints.
@@ -47,6 +48,8 @@ public:
 
     // Sets this step's scalars on the host; the caller uploads them. Steps count from 1.
     void begin_step(std::int64_t step, std::int64_t total_steps);
+    // Steps of one variant run the same ops, see Recorder. From 0.
+    int variant(std::int64_t step) const;
     // A step in two phases, with room between them for what must be done while the weights are still the old ones:
     // estimates and directions, over the gradients; then every update.
     void estimate();

@@ -16,7 +16,7 @@ Oracle::Oracle(Problem& problem, ParameterStore& parameters, const Loader& loade
 void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
     const Shape tokens{2, sequences_of_rank(), problem_.targets_per_sequence()};
     scratch.add("tokens", &tokens_.memory, DType::i32, tokens);
-    if (prefetches()) scratch.add("next_tokens", &next_tokens_.memory, DType::i32, tokens);
+    if (prefetches() || replays()) scratch.add("other_tokens", &other_tokens_.memory, DType::i32, tokens);
     scratch.add("readings", &readings_, DType::f32, {sizeof(StepReading) / sizeof(float)});
     scratch.add("sum_of_squares", &sum_, DType::f32, {1});
 
@@ -36,7 +36,7 @@ void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
 
 void Oracle::bind(Device device) {
     device_ = device;
-    for (Tokens* t : {&tokens_, &next_tokens_})
+    for (Tokens* t : {&tokens_, &other_tokens_})
         if (t->memory) t->feed = make_feed(device, t->memory.data, t->memory.bytes());
     float* reading = readings_.as<float>();
     for (Tensor* t : {&loss_, &norm_, &factor_, &ok_, &previous_loss_, &previous_norm_})
@@ -52,7 +52,11 @@ void Oracle::bind(Device device) {
 }
 
 StepGradients Oracle::gradients() const {
-    return {.scale = factor_, .previous = previous_gradients_, .previous_scale = previous_factor_, .ok = ok_};
+    return {.scale = factor_,
+            .previous = previous_gradients_,
+            .previous_scale = previous_factor_,
+            .ok = ok_,
+            .loss = loss_};
 }
 
 void Oracle::send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash) {
@@ -69,8 +73,9 @@ void Oracle::load(std::int64_t step, TokenStreamHash& hash) {
     const std::int64_t micro_batches = sequences_of_rank() / options_.micro_batch;
     send(step, tokens_, &hash);
     taken_ += micro_batches;
-    if (prefetches()) send(step + 1, next_tokens_, nullptr);
-    if (prefetches() || second_at_kept_weights(step)) second_taken_ += micro_batches;
+    if (prefetches()) send(step + 1, other_tokens_, nullptr);
+    if (replays() && step > 1) send(step - 1, other_tokens_, nullptr);
+    if (prefetches() || second_within(step)) second_taken_ += micro_batches;
 }
 
 void Oracle::mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
@@ -103,7 +108,10 @@ void Oracle::compute(std::int64_t step) {
     // A prefetched gradient that is not finite makes the step bad that would have used it.
     if (prefetches()) verdict.also_ok = previous_ok_;
     mean_gradient(step, tokens_, parameters_.copies(), parameters_.gradients(), verdict);
-    if (second_at_kept_weights(step))
+    if (!second_within(step)) return;
+    if (replays())
+        mean_gradient(step - 1, other_tokens_, parameters_.copies(), previous_gradients_, previous_verdict(ok_, ok_));
+    else
         mean_gradient(step, tokens_, previous_copies_, previous_gradients_, previous_verdict(ok_, ok_));
 }
 
@@ -111,7 +119,7 @@ void Oracle::before_update(std::int64_t step) {
     if (options_.second == SecondGradient::previous_weights)
         run(device_, Copy{.to = previous_copies_, .from = parameters_.copies(), .gate = ok_});
     if (prefetches())
-        mean_gradient(step + 1, next_tokens_, parameters_.copies(), previous_gradients_,
+        mean_gradient(step + 1, other_tokens_, parameters_.copies(), previous_gradients_,
                       previous_verdict(previous_ok_, {}));
 }
 

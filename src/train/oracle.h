@@ -24,7 +24,9 @@ namespace steepest {
 //   prefetch           take the gradient of the next batch before the weights change. No copy of the weights; after a
 //   bad
 //                      step the gradient was taken at the current weights, so the correction is zero once.
-enum class SecondGradient { none, previous_weights, prefetch };
+// And what Muon-MVR3 has in its place:
+//   previous_batch     the gradient of batch t - 1 at the weights of step t.
+enum class SecondGradient { none, previous_weights, prefetch, previous_batch };
 
 // What the device says of a step, read back in one copy.
 struct StepReading {
@@ -58,7 +60,7 @@ public:
     void compute(std::int64_t step);
     void before_update(std::int64_t step);
     // Steps of one variant run the same ops, see Recorder.
-    int variant(std::int64_t step) const { return second_at_kept_weights(step) ? 1 : 0; }
+    int variant(std::int64_t step) const { return second_within(step) ? 1 : 0; }
     StepReading read() const;
 
     // Micro-batches whose gradient was taken so far: at the current weights, and at the previous ones.
@@ -90,9 +92,11 @@ private:
     std::int64_t first_sample(std::int64_t step) const {
         return (step - 1) * options_.batch + comm_.rank() * sequences_of_rank();
     }
-    // The first step has no weights before its own.
-    bool second_at_kept_weights(std::int64_t step) const {
-        return options_.second == SecondGradient::previous_weights && step > 1;
+    bool replays() const { return options_.second == SecondGradient::previous_batch; }
+    // A second gradient after the first, of the same step. The first step has neither weights nor a batch before its
+    // own.
+    bool second_within(std::int64_t step) const {
+        return (options_.second == SecondGradient::previous_weights || replays()) && step > 1;
     }
 
     Problem& problem_;
@@ -102,7 +106,7 @@ private:
     Options options_;
     Device device_{};
 
-    Tokens tokens_, next_tokens_;  // the latter only to prefetch
+    Tokens tokens_, other_tokens_;  // the latter of the next batch, or of the one before
     Tensor readings_, sum_;        // StepReading as one tensor; sum of squares
     Tensor loss_, norm_, factor_, ok_, previous_loss_, previous_norm_;
     Tensor previous_factor_, previous_ok_;  // belong to previous_gradients_

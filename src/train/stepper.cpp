@@ -30,9 +30,11 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
                           {.context = config.model.context, .vocab = config.model.vocab, .batch = config.batch})),
       loader_(data_, config.data_seed(), Order::shuffled),
       optimizer_(std::make_unique<Optimizer>(config.optimizer, runner_.parameters().specs())) {
-    const SecondGradient second = !optimizer_->needs().previous_weights_gradient ? SecondGradient::none
-                                  : config.second_gradient == "prefetch"         ? SecondGradient::prefetch
-                                                                                 : SecondGradient::previous_weights;
+    const OracleNeeds needs = optimizer_->needs();
+    const SecondGradient second = needs.previous_batch_gradient          ? SecondGradient::previous_batch
+                                  : !needs.previous_weights_gradient     ? SecondGradient::none
+                                  : config.second_gradient == "prefetch" ? SecondGradient::prefetch
+                                                                         : SecondGradient::previous_weights;
     oracle_ = std::make_unique<Oracle>(runner_.model(), runner_.parameters(), loader_, comm,
                                        Oracle::Options{.batch = config.batch,
                                                        .micro_batch = sequences_at_once(config, comm),
@@ -63,7 +65,7 @@ StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
         part();
         optimizer_seconds += monotonic_seconds() - at;
     };
-    recorder_->run(oracle_->variant(step), [&] {
+    recorder_->run(2 * optimizer_->variant(step) + oracle_->variant(step), [&] {
         oracle_->compute(step);
         timed([&] { optimizer_->estimate(); });
         oracle_->before_update(step);

@@ -238,6 +238,64 @@ TEST(Normalize, ByOneNormOrOneATensor) {
     expect_close("all", got[1], all, {0, 3.6 * kF32});
 }
 
+TEST(Normalize, ToTargetsAndOnlyWhatIsLong) {
+    const List x("x");
+    std::vector<double> sums, targets, to_target, cut;
+    for (std::size_t t = 0; t < x.size(); ++t)
+        sums.push_back(static_cast<float>(reference::sum_of_squares(x[t]))),
+            targets.push_back(static_cast<float>(t + 2));
+    const double limit = 6;  // some are longer
+    for (std::size_t t = 0; t < x.size(); ++t)
+        for (const double v : x[t]) {
+            to_target.push_back(v * std::sqrt(targets[t] / sums[t]));
+            cut.push_back(reference::clipped(v, std::sqrt(sums[t]), limit));
+        }
+    const Guarded<float> device_sums(Shape{static_cast<std::int64_t>(sums.size())}, sums),
+        device_targets(Shape{static_cast<std::int64_t>(sums.size())}, targets);
+    const auto got = on_all_backends([&](Device device) {
+        List y = x, z = x;
+        run(device, Normalize{.x = y.tensors(), .sums = device_sums, .targets = device_targets});
+        run(device, Normalize{.x = z.tensors(), .sums = device_sums, .max_norm = 6});
+        return Outputs{y.values(), z.values()};
+    });
+    // Two roots, quotients, the product.
+    expect_close("to target", got[0], to_target, {0, 5 * kF32});
+    expect_close("cut", got[1], cut, {0, 5 * kF32});
+}
+
+// Lengths of single tensors, the cut of all, and copies that only some have.
+TEST(WeightUpdate, TakesLengthsFromTheDevice) {
+    const auto rate = scalar(0.5), decay = scalar(0), cut = scalar(0.25);
+    const List w("w"), direction("direction");
+    const std::vector<double> lengths = {1, 2, 3, 4, 0.5, 8};
+    const Guarded<float> device_lengths(Shape{6}, lengths);
+    std::vector<double> expected;
+    for (std::size_t t = 0; t < w.size(); ++t) {
+        const auto part =
+            blended(w[t], direction[t], [&](double x, double d) { return x - 0.5 * 0.25 * lengths[t] * d; });
+        expected.insert(expected.end(), part.begin(), part.end());
+    }
+    const auto got = on_all_backends([&](Device device) {
+        List weights = w, d = direction;
+        Guarded<bf16> copy(Shape{kSizes[3]});
+        TensorList copies(w.size());
+        copies[3] = copy;
+        run(device, WeightUpdate{.weights = weights.tensors(),
+                                 .copies = copies,
+                                 .directions = d.tensors(),
+                                 .factors = std::vector<float>(w.size(), 1),
+                                 .learning_rate = rate,
+                                 .weight_decay = decay,
+                                 .lengths = device_lengths,
+                                 .cut = cut});
+        const auto master = weights[3];
+        for (std::size_t i = 0; i < master.size(); ++i)
+            EXPECT_EQ(float(copy.values()[i]), float(bf16(float(master[i]))));
+        return Outputs{weights.values()};
+    });
+    expect_close("w", got[0], expected, {3 * kF32 * kLargest, 0});
+}
+
 TEST(Normalize, AZeroTensorStaysZero) {
     Guarded<float> x(Shape{33}, std::vector<double>(33, 0.0));
     const auto sum = scalar(0);

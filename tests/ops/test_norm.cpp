@@ -39,6 +39,41 @@ TEST(SumOfSquares, OneValueForTheList) {
     expect_close("sum", got[0], {reference::sum_of_squares(arrays)}, kOneRounding);
 }
 
+TEST(Dot, OneValueATensor) {
+    List a("a"), b("b");
+    std::vector<double> expected, size;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const auto x = a[i], y = b[i];
+        expected.push_back(0), size.push_back(0);
+        for (std::size_t k = 0; k < x.size(); ++k) expected[i] += x[k] * y[k], size[i] += std::abs(x[k] * y[k]);
+    }
+    const auto got = on_all_backends([&](Device device) {
+        Guarded<float> sums(Shape{static_cast<std::int64_t>(a.size())});
+        run(device, Dot{.sums = sums, .a = a.tensors(), .b = b.tensors()});
+        EXPECT_TRUE(sums.guards_intact());
+        return Outputs{sums.values()};
+    });
+    // Terms cancel: the double's own roundings are of their size.
+    for (std::size_t i = 0; i < a.size(); ++i)
+        expect_close(std::to_string(i), std::vector<float>{got[0][i]}, {expected[i]}, {1e-6 * kF32 * size[i], kF32});
+}
+
+TEST(SumOfRoots, OneValueATensor) {
+    List x = List("x").map([](double v) { return v * v; });
+    std::vector<double> expected;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        expected.push_back(0);
+        for (const double v : x[i]) expected[i] += std::sqrt(v);
+    }
+    const auto got = on_all_backends([&](Device device) {
+        Guarded<float> sums(Shape{static_cast<std::int64_t>(x.size())});
+        run(device, SumOfRoots{.sums = sums, .list = x.tensors()});
+        EXPECT_TRUE(sums.guards_intact());
+        return Outputs{sums.values()};
+    });
+    expect_close("sums", got[0], expected, kOneRounding);
+}
+
 TEST(SumOfSquares, AnEmptyListIsZero) {
     Guarded<float> sum(Shape{1}), none(Shape{0});
     run(the_device(), SumOfSquares{.sums = sum, .list = {}});

@@ -42,7 +42,7 @@ public:
             layout.add("previous", &slots_[i].previous, DType::f32, specs_[i].shape);
             if (has_copy(i, copies)) layout.add("copy", &slots_[i].copy, copies, specs_[i].shape);
         }
-        for (Tensor* t : {&scale_, &previous_scale_, &ok_}) layout.add("number", t, DType::f32, {1});
+        for (Tensor* t : {&scale_, &previous_scale_, &ok_, &loss_}) layout.add("number", t, DType::f32, {1});
         optimizer.plan(state, scratch, scalars_);
         memory_ = layout.allocate(device), state_ = state.allocate(device), scratch_ = scratch.allocate(device);
         entries = state.entries();
@@ -53,12 +53,13 @@ public:
         for (std::int64_t i = 0; i < scratch_.bytes(); ++i)
             static_cast<std::byte*>(scratch_.data())[i] = std::byte{0xFF};
 
-        StepGradients gradients{.scale = scale_, .previous = {}, .previous_scale = previous_scale_, .ok = ok_};
+        StepGradients gradients{
+            .scale = scale_, .previous = {}, .previous_scale = previous_scale_, .ok = ok_, .loss = loss_};
         for (std::size_t i = 0; i < specs_.size(); ++i) {
             Slot& s = slots_[i];
             if (!has_copy(i, copies)) s.copy = s.master;
             parameters_.push_back({&specs_[i], s.master, s.copy, s.gradient});
-            if (optimizer.needs().previous_weights_gradient) gradients.previous.push_back(s.previous);
+            if (optimizer.needs().second_gradient()) gradients.previous.push_back(s.previous);
         }
         optimizer.bind(device, parameters_, gradients);
     }
@@ -71,8 +72,8 @@ public:
     void set_previous(std::size_t i, const std::vector<double>& values) { write(slots_[i].previous, values); }
 
     // One step on the gradients that were set, with these numbers from the (imagined) clipping.
-    void step(float scale = 1, float previous_scale = 1, float ok = 1) {
-        write(scale_, {scale}), write(previous_scale_, {previous_scale}), write(ok_, {ok});
+    void step(float scale = 1, float previous_scale = 1, float ok = 1, float loss = 1) {
+        write(scale_, {scale}), write(previous_scale_, {previous_scale}), write(ok_, {ok}), write(loss_, {loss});
         optimizer.begin_step(++count, total);
         scalars_.upload();
         optimizer.estimate();
@@ -118,7 +119,7 @@ private:
     Device device_;
     std::vector<Slot> slots_;
     std::vector<Parameter> parameters_;
-    Tensor scale_, previous_scale_, ok_;
+    Tensor scale_, previous_scale_, ok_, loss_;
     StepScalars scalars_;
     Buffer memory_, state_, scratch_;
 };

@@ -177,7 +177,11 @@ TEST(Scaling, FormulasByHand) {
     EXPECT_DOUBLE_EQ(scaling_factor("0.2*sqrt(max(rows, cols))", {64, 400}), 4);
     EXPECT_EQ(scaling_factor("sqrt(rows/cols)", {48, 12}), 2);
     EXPECT_EQ(scaling_factor("sqrt(rows/cols)", {12, 48}), 0.5);
-    EXPECT_EQ(scaling_formulas().size(), 4u);
+    EXPECT_EQ(scaling_factor("sqrt(cols)", {48, 16}), 4);
+    EXPECT_EQ(scaling_factor("1/cols", {48, 16}), 1 / 16.0);
+    EXPECT_EQ(scaling_factor("sqrt(rows*cols)", {8, 2}), 4);
+    EXPECT_EQ(scaling_factor("sqrt(rows*cols)", {16}), 4);
+    EXPECT_EQ(scaling_formulas().size(), 7u);
 }
 
 }  // namespace

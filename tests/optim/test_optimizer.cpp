@@ -245,7 +245,12 @@ private:
 };
 
 struct Combination {
-    std::string estimator, geometry, scaling;
+    std::string estimator, precondition, geometry, refinement, scaling;
+
+    std::string json() const {
+        return R"("estimator": )" + estimator + R"(, "precondition": ")" + precondition + R"(", "geometry": ")" +
+               geometry + R"(", "refinement": ")" + refinement + R"(", "scaling": ")" + scaling + '"';
+    }
 };
 
 std::vector<Combination> combinations() {
@@ -255,7 +260,11 @@ std::vector<Combination> combinations() {
     std::vector<Combination> all;
     for (const std::string& e : estimators)
         for (const std::string& g : Registry<Geometry>::names())
-            for (const std::string& s : scaling_formulas()) all.push_back({e, '"' + g + '"', s});
+            for (const std::string s : {"none", "0.2*sqrt(max(rows, cols))"}) all.push_back({e, "none", g, "none", s});
+    for (const std::string& s : scaling_formulas()) all.push_back({estimators[1], "none", "spectral", "none", s});
+    for (const std::string& p : Registry<Transform>::names())
+        for (const std::string& g : Registry<Geometry>::names())
+            for (const std::string& r : Registry<Transform>::names()) all.push_back({estimators[1], p, g, r, "none"});
     return all;
 }
 
@@ -263,9 +272,8 @@ TEST(Optimizer, EveryCombinationDescendsAndResumesBitForBit) {
     std::vector<ParamSpec> specs{matrix("a", 24, 9), matrix("b", 8, 40, 2)};
     ASSERT_GE(combinations().size(), 5u * 4 * 4);
     for (const Combination& c : combinations()) {
-        const std::string what = c.estimator + " -> " + c.geometry + " -> " + c.scaling;
-        const auto config = one_group(0.01, R"("estimator": )" + c.estimator + R"(, "geometry": )" + c.geometry +
-                                                R"(, "split_qkv": true, "scaling": ")" + c.scaling + '"');
+        const std::string what = c.json();
+        const auto config = one_group(0.01, c.json() + R"(, "split_qkv": true)");
         Rig rig(config, specs), resumed(config, specs);
         Quadratic f(specs), f_resumed(specs);
         const double start = f(rig);
@@ -298,8 +306,7 @@ TEST(Plugins, AreCalledLikeTheirFiles) {
         std::set<std::string> names;
         for (const auto& entry :
              std::filesystem::directory_iterator(std::string(STEEPEST_SOURCE_DIR) + "/src/optim/" + folder))
-            if (entry.path().extension() == ".cpp" &&
-                read_file(entry.path()).find("const Register<") != std::string::npos)
+            if (entry.path().extension() == ".cpp" && read_file(entry.path()).find("registered(") != std::string::npos)
                 names.insert(entry.path().stem());
         return names;
     };
@@ -308,8 +315,10 @@ TEST(Plugins, AreCalledLikeTheirFiles) {
     };
     EXPECT_EQ(names(Registry<Estimator>::names()), files_that_register("estimator"));
     EXPECT_EQ(names(Registry<Geometry>::names()), files_that_register("geometry"));
-    EXPECT_EQ(files_that_register("estimator").size(), 3u);
-    EXPECT_EQ(files_that_register("geometry").size(), 4u);
+    EXPECT_EQ(names(Registry<Transform>::names()), files_that_register("transform"));
+    EXPECT_EQ(names(Registry<StepSize>::names()), files_that_register("step_size"));
+    for (const std::string folder : {"estimator", "geometry", "transform", "step_size"})
+        EXPECT_GE(files_that_register(folder).size(), 3u) << folder;
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ struct Step {
     float scale, other_scale, loss;
 };
 
-Step make_step(int t) {
+Step draw_step(int t) {
     Step s{.gradients = {},
            .others = {},
            .scale = t % 4 == 0 ? 0.5f : 1,
@@ -73,6 +73,13 @@ Step make_step(int t) {
         s.gradients.push_back(std::move(g)), s.others.push_back(std::move(h));
     }
     return s;
+}
+
+// Drawn once: the tests of all presets take the same.
+const Step& make_step(int t) {
+    static std::map<int, Step> steps;
+    const auto found = steps.find(t);
+    return found != steps.end() ? found->second : steps.emplace(t, draw_step(t)).first->second;
 }
 
 void feed(Rig& rig, const Step& s) {
@@ -139,9 +146,9 @@ class Presets : public ::testing::TestWithParam<std::string> {};
 void run_steps(Rig& rig, int steps) {
     set_initial_weights(rig);
     for (int t = 1; t <= steps; ++t) {
-        const Step s = make_step(t);
+        const Step& s = make_step(t);
         feed(rig, s);
-        rig.step(s.scale, s.other_scale);
+        rig.step(s.scale, s.other_scale, 1, s.loss);
     }
 }
 
@@ -192,9 +199,9 @@ TEST_P(Presets, GiveTheSameBytesForAnyNumberOfThreads) {
     for (const Backend& backend : backends()) {
         Rig rig(preset(GetParam(), false), specs(), backend.device);
         for (int t = 1; t <= 3; ++t) {
-            const Step s = make_step(t);
+            const Step& s = make_step(t);
             feed(rig, s);
-            rig.step(s.scale, s.other_scale);
+            rig.step(s.scale, s.other_scale, 1, s.loss);
         }
         std::vector<std::vector<float>> weights;
         for (std::size_t i = 0; i < specs().size(); ++i) weights.push_back(rig.weights(i));
@@ -203,6 +210,34 @@ TEST_P(Presets, GiveTheSameBytesForAnyNumberOfThreads) {
             EXPECT_TRUE(same_bytes(weights[i], first[i])) << backend.name << " " << specs()[i].name;
         EXPECT_TRUE(same_bytes(rig.state(), first_state)) << backend.name;
     }
+}
+
+// A checkpoint after step 3 is weights, state and the number of the step; the trainer's part is the second gradient.
+TEST_P(Presets, ResumeBitForBit) {
+    Rig whole(preset(GetParam(), false), specs()), resumed(preset(GetParam(), false), specs());
+    set_initial_weights(whole);
+    const auto take = [](Rig& rig, int t) {
+        const Step& s = make_step(t);
+        feed(rig, s);
+        rig.step(s.scale, s.other_scale, 1, s.loss);
+    };
+    for (int t = 1; t <= 3; ++t) take(whole, t);
+    for (std::size_t i = 0; i < specs().size(); ++i) {
+        const std::vector<float> w = whole.weights(i);
+        resumed.set_weights(i, Values(w.begin(), w.end()));
+    }
+    resumed.set_state(whole.state());
+    resumed.count = whole.count;
+    for (int t = 4; t <= 7; ++t) take(whole, t), take(resumed, t);
+    for (std::size_t i = 0; i < specs().size(); ++i)
+        EXPECT_TRUE(same_bytes(resumed.weights(i), whole.weights(i))) << specs()[i].name;
+    EXPECT_TRUE(same_bytes(resumed.state(), whole.state()));
+}
+
+TEST(Readme, HasARowForEachPreset) {
+    const std::string readme = read_file(std::string(STEEPEST_SOURCE_DIR) + "/README.md");
+    for (const std::string& name : preset_names())
+        EXPECT_NE(readme.find("| `" + name + "` |"), std::string::npos) << name;
 }
 
 // A bad step: whatever the gradients hold, neither weights nor state change by a bit, and the next step is a good one.

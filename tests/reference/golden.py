@@ -68,10 +68,36 @@ def on_matrices(rule, *numbers, rest, **more):
     return lambda: Each(matrix=lambda: rule(*numbers, **more), rest=lambda: AdamW(*rest))
 
 
-def scion(norm_of_vectors, constrained, eta, hidden, embedding, vectors):
-    return lambda: Each(matrix=lambda: Scion(eta, hidden, spectral_norm, 0.1, constrained),
-                        embedding=lambda: Scion(eta, embedding, sign_norm, 0.1, constrained),
-                        bias=lambda: Scion(eta, vectors, norm_of_vectors, 0.1, constrained))
+SCION = {"matrix": (50, spectral_norm), "embedding": (3000, sign_norm), "bias": (1, rms_norm)}
+
+
+def scion(constrained):
+    rule = lambda role: lambda: Scion(3.6e-4, *SCION[role], 0.1, constrained)
+    return lambda: Each(**{role: rule(role) for role in SCION})
+
+
+def gluon_mvr():
+    """STORM, then each layer's own LMO."""
+
+    def rule(role):
+        radius, norm = SCION[role]
+
+        def make():
+            storm = Storm(3.6e-4, 0, 0.1, lambda m: radius * norm(storm, m))
+            return storm
+
+        return make
+
+    return Each(**{role: rule(role) for role in SCION})
+
+
+def sign_of_storm():
+    storm = Storm(1e-4, 0.1, 0.1, lambda m: storm.sign(m, 20 * ROUNDINGS))
+    return storm
+
+
+def muon_symmetric(embedding):
+    return lambda: Each(matrix=lambda: Muon(0.02), embedding=embedding, bias=lambda: AdamW(*MUON_REST))
 
 
 MUON_REST = (3e-4, 0, 0.9, 0.95, 1e-10)  # github.com/KellerJordan/Muon
@@ -92,6 +118,35 @@ PRESETS = {
     "muon-moonlight": on_matrices(MoonlightMuon, 1e-3, 0.1, 0.95, rest=(1e-3, 0.1)),
     "muon-mvr1": on_matrices(MuonMvr, 3e-3, 0, 0.95, 0.025, "last", rest=MVR_REST),
     "muon-mvr2": on_matrices(MuonMvr, 3e-3, 0, 0.95, 0.025, "weights", rest=MVR_REST),
+    "muon-mvr3": on_matrices(MuonMvr, 3e-3, 0, 0.95, 0.025, "batch", rest=MVR_REST),
+    "muon-ema": on_matrices(Muon, 1e-3, 0.1, 0.9, False, adam_scale, rest=LION_REST),
+    "muon-simplified": on_matrices(Muon, 0.02, 0, 0, False, keller_scale, POLAR_EXPRESS, rest=MUON_REST),
+    "muon-all": lambda: Each(rest=lambda: MoonlightMuon(1e-3, 0.1, 0.95), bias=lambda: DiagonalMuon(1e-3, 0.95)),
+    "scion": scion(True),
+    "scion-unconstrained": scion(False),
+    "scion-clipped": lambda: ClippedScion(3.6e-4, 1, {name: SCION[role] for name, role in ROLES.items()}),
+    "gluon": scion(False),
+    "gluon-mvr1": gluon_mvr,
+    "mars-adamw": lambda: Each(rest=lambda: MarsAdamW(6e-3, 0.1, 0.95, 0.99, 1e-8, 0.025),
+                               bias=lambda: AdamW(*MARS_REST)),
+    "mars-m": on_matrices(MuonMvr, 6e-3, 0.1, 0.95, 0.025, "last", rest=MARS_REST),
+    "mars-m-exact": on_matrices(MuonMvr, 6e-3, 0.1, 0.95, 0.025, "weights", rest=MARS_REST),
+    "limuon": on_matrices(Storm, 0.02, 0, 0.05, newton_schulz, keller_scale, rest=MUON_REST),
+    "storm": everywhere(Storm, 0.1, 0.1, 0.1),
+    "storm-signsgd": lambda: Each(rest=sign_of_storm),
+    "rmnp": on_matrices(Rmnp, 1e-3, 0.1, 0.95, lambda w: 0.2 * w.shape[1] ** 0.5, rest=(1e-3, 0.1)),
+    "normuon": on_matrices(NorMuon, 0.02, rest=MUON_REST),
+    "muon-eq-row": on_matrices(MuonEq, 2e-3, 0.1, 0.95, ("rows",), rest=(2e-3, 0.1, 0.95, 0.95)),
+    "muon-eq-column": on_matrices(MuonEq, 2e-3, 0.1, 0.95, ("columns",), rest=(2e-3, 0.1, 0.95, 0.95)),
+    "muon-eq-both": on_matrices(MuonEq, 2e-3, 0.1, 0.95, ("rows", "columns"), rest=(2e-3, 0.1, 0.95, 0.95)),
+    "signmuon": on_matrices(SignMuon, 1e-4, 0.1, 0.9, rest=LION_REST),
+    "lionmuon": on_matrices(LionMuon, 1e-3, 5e-5, 0.1, 0.9, 0.99, 2, rest=LION_REST),
+    "polargrad": on_matrices(PolarGrad, 0.01, 0.95, rest=MUON_REST),
+    "muonmax": lambda: MuonMax(1e-3, 0.95, ("bias", "embedding"), 10.0),
+    "muonmax-momo": lambda: MuonMax(1e-2, 0.95, ("bias", "embedding"), 10.0, True),
+    "momo": lambda: Momo(1, 0.9),
+    "muon-symmetric-rows": muon_symmetric(lambda: NesterovRows(3e-4, 0.95)),
+    "muon-symmetric-spectral": muon_symmetric(lambda: Muon(3e-4, scale=adam_scale)),
 }
 
 

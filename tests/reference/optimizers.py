@@ -298,3 +298,41 @@ class MuonEq(Rule):
         if "columns" in self.axes:
             scaled = scaled / np.sqrt(np.sum(u * u, 0, keepdims=True) + 1e-8)
         return self.apply(w, adam_scale(w) * newton_schulz(scaled))
+
+
+class PolarGrad(Rule):
+    """arXiv:2505.21799: the polar factor times the nuclear norm, as far as the iteration gets them."""
+
+    def __init__(self, eta, beta):
+        super().__init__(eta)
+        self.beta, self.m = beta, 0
+
+    def step(self, w, g, s):
+        self.m = self.beta * self.m + (1 - self.beta) * g
+        o = newton_schulz(self.m)
+        return self.apply(w, np.sum(self.m * o) * o)
+
+
+class DiagonalMuon(Rule):
+    """arXiv:2511.06086 on vectors: the polar factor of diag(g + mu buf), which is its sign, of root mean square 0.2."""
+
+    def __init__(self, eta, mu):
+        super().__init__(eta)
+        self.mu, self.buf = mu, 0
+
+    def step(self, w, g, s):
+        self.buf = self.mu * self.buf + g
+        return self.apply(w, 0.2 * self.sign(g + self.mu * self.buf, 20 * ROUNDINGS))
+
+
+class NesterovRows(Rule):
+    """Rows of Nesterov's estimate over their norms, of root mean square 0.2."""
+
+    def __init__(self, eta, mu):
+        super().__init__(eta)
+        self.mu, self.m = mu, 0
+
+    def step(self, w, g, s):
+        self.m = self.mu * self.m + (1 - self.mu) * g
+        u = self.mu * self.m + (1 - self.mu) * g
+        return self.apply(w, 0.2 * w.shape[1] ** 0.5 * unit_columns_or_rows(u, 1))

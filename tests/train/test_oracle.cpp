@@ -217,6 +217,28 @@ TEST_F(OracleTest, TheSecondGradientIsOfTheWholeSameBatchAtThePreviousWeights) {
     }
 }
 
+// Muon-MVR3's: the batch of the step before, all of it, at the weights of this step.
+TEST_F(OracleTest, TheReplayedGradientIsOfTheBatchBeforeAtTheCurrentWeights) {
+    Rig rig(shard(), SecondGradient::previous_batch);
+    for (std::int64_t step = 1; step <= kSteps; ++step) {
+        const std::vector<std::vector<float>> current = {rig.weights(0), rig.weights(1)};
+        rig.oracle.load(step, rig.hash), rig.oracle.compute(step);
+        const StepGradients gradients = rig.oracle.gradients();
+        expect_gradient(rig.store.gradients(), Expected(current, (step - 1) * kBatch, kBatch));
+        if (step == 1) {
+            EXPECT_EQ(value(gradients.previous_scale), 0);
+        } else {
+            const Expected replayed(current, (step - 2) * kBatch, kBatch);
+            expect_gradient(gradients.previous, replayed);
+            EXPECT_NEAR(value(gradients.previous_scale), replayed.factor(), 32 * kF32);
+        }
+        rig.oracle.before_update(step);
+        rig.move_weights(step);
+    }
+    EXPECT_EQ(rig.oracle.second_gradients_taken(), (kSteps - 1) * kBatch / kMicro);
+    EXPECT_EQ(rig.oracle.gradients_per_step(), 2);
+}
+
 TEST_F(OracleTest, BothSecondGradientsAreEqualToTheLastBit) {
     Rig kept(shard(), SecondGradient::previous_weights), prefetched(shard(), SecondGradient::prefetch);
     for (std::int64_t step = 1; step <= kSteps; ++step) {

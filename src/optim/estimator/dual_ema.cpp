@@ -15,7 +15,7 @@ class DualEmaEstimator final : public Estimator {
 public:
     struct Options {
         float b1 = 0, b2 = 0;
-        std::string form = "ema";
+        std::string form = "ema", start = "zero";
 
         void fields(auto& f) {
             const Range<float> decay{.low = 0, .high = 1, .open_high = true};
@@ -23,6 +23,7 @@ public:
             f("b2", b2, "weight of the old average in the new one", decay);
             f("form", form, "ema: averages; sum: those divided by 1 - b2, the momentum buffer of torch's SGD",
               OneOf{"ema", "sum"});
+            f("start", start, "of the average: zero, or the first gradient", OneOf{"zero", "gradient"});
         }
     };
     explicit DualEmaEstimator(Options options) : options_(std::move(options)) {}
@@ -33,8 +34,10 @@ public:
         binding.scalar("b1", &b1_);
         binding.scalar("b2", &b2_);
     }
-    void begin_step(std::int64_t) override {
-        if (keeps_average()) b1_.set(options_.b1), b2_.set(options_.b2);
+    void begin_step(std::int64_t step) override {
+        if (!keeps_average()) return;
+        const bool first = step == 1 && options_.start == "gradient";
+        b1_.set(first ? 0 : options_.b1), b2_.set(first ? 0 : options_.b2);
     }
     void estimate(const Binding& binding) override {
         DualEma op{.u = binding.gradients,

@@ -21,6 +21,7 @@ public:
     };
     explicit Frobenius(Options options) : options_(std::move(options)) {}
 
+    bool has_dual() const override { return options_.scope == "tensor"; }
     void prepare(Binding& binding) override {
         const bool whole = options_.scope == "group";
         const std::int64_t count = whole ? 1 : static_cast<std::int64_t>(binding.shapes().size());
@@ -29,6 +30,10 @@ public:
     void direct(const Binding& binding) override {
         run(binding.device, SumOfSquares{.sums = sums_, .list = binding.gradients});
         run(binding.device, Normalize{.x = binding.gradients, .sums = sums_});
+        if (!binding.dual) return;
+        TensorList each;
+        for (std::int64_t i = 0; i < sums_.count(); ++i) each.emplace_back(sums_.as<float>() + i, DType::f32, Shape{1});
+        run(binding.device, SumOfRoots{.sums = binding.dual, .list = each});
     }
 
 private:

@@ -12,7 +12,9 @@ class SignGeometry final : public Geometry {
 public:
     using Options = NoOptions;
     explicit SignGeometry(Options) {}
-    void direct(const Binding& binding) override { run(binding.device, Sign{.x = binding.gradients}); }
+    void direct(const Binding& binding) override {
+        run(binding.device, Sign{.x = binding.gradients, .dual = binding.dual});
+    }
 };
 
 const Register<Geometry, SignGeometry> registered("sign", "max norm: the sign of each element");

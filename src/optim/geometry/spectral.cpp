@@ -49,6 +49,7 @@ public:
         Orthogonalize op = iteration();
         op.x = binding.gradients;
         op.gate = binding.ok;
+        op.dual = binding.dual;
         run(binding.device, op);
     }
     std::int64_t flops(const std::vector<Shape>& shapes) const override {

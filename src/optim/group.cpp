@@ -1,0 +1,208 @@
+#include "optim/group.h"
+
+#include "core/error.h"
+#include "ops/norm.h"
+#include "ops/step_size.h"
+
+namespace steepest {
+
+namespace {
+
+DualLengths::Form form_of(const std::string& length) {
+    return length == "dual"         ? DualLengths::Form::own
+           : length == "group_dual" ? DualLengths::Form::sum
+                                    : DualLengths::Form::share;
+}
+
+}  // namespace
+
+Group::Branch::Branch(const GroupConfig&, const BranchConfig& own, double lr_scale, const std::string& group,
+                      std::string stage, std::span<const Member> members)
+    : config(own),
+      peak(lr_scale * own.learning_rate),
+      geometry(own.geometry.make()),
+      binding(group, std::move(stage), members) {
+    geometry->prepare(binding);
+    binding.scalars("factors", static_cast<std::int64_t>(binding.shapes().size()), &factors);
+}
+
+double Group::Branch::factor(const Shape& block) const { return config.radius * scaling_factor(config.scaling, block); }
+
+Group::Group(std::string name, const GroupConfig& config, const OptimizerConfig& optimizer, const StepSize& step_size,
+             std::vector<Member> members)
+    : name_(std::move(name)),
+      config_(config),
+      schedule_(config.schedule.value_or(optimizer.schedule)),
+      measures_weights_(step_size.needs_weight_products()),
+      measures_decrease_(step_size.decides()),
+      members_(std::move(members)),
+      estimator_(config.estimator.make()),
+      precondition_(config.precondition.make()),
+      refinement_(config.refinement.make()),
+      estimator_binding_(name_, "estimator", members_),
+      precondition_binding_(name_, "precondition", members_),
+      refinement_binding_(name_, "refinement", members_),
+      update_binding_(name_, "update", members_) {
+    branches_.emplace_back(config_, config_, optimizer.lr_scale, name_, "geometry", members_);
+    if (config_.alternate)
+        branches_.emplace_back(config_, *config_.alternate, optimizer.lr_scale, name_, "alternate", members_);
+    estimator_->prepare(estimator_binding_);
+    precondition_->prepare(precondition_binding_);
+    refinement_->prepare(refinement_binding_);
+    update_binding_.scalar("learning_rate", &learning_rate_);
+    update_binding_.scalar("weight_decay", &weight_decay_);
+
+    if (config_.length == "unit" && !measures_decrease_) return;
+    const std::string where = "optimizer group \"" + name_ + "\": ";
+    if (!precondition_->is_identity() || !refinement_->is_identity())
+        throw InputError(where +
+                         "lengths and step sizes that depend on inner products of estimate and direction want "
+                         "precondition and refinement \"none\"");
+    for (const Branch& b : branches_)
+        if (!b.geometry->has_dual())
+            throw InputError(where + "geometry \"" + b.config.geometry.type() +
+                             "\" with these options has no dual norm of single tensors, which length and step_size "
+                             "want");
+}
+
+std::vector<Binding*> Group::bindings() {
+    std::vector<Binding*> list{&estimator_binding_, &precondition_binding_, &refinement_binding_, &update_binding_};
+    for (Branch& b : branches_) list.push_back(&b.binding);
+    return list;
+}
+
+std::int64_t Group::flops() const {
+    const auto of = [](const Branch& b) { return b.geometry->flops(b.binding.shapes()); };
+    if (!config_.alternate) return of(branches_[0]);
+    const std::int64_t every = config_.alternate->every;
+    return (of(branches_[0]) * (every - 1) + of(branches_[1])) / every;
+}
+
+std::string Group::formula() const {
+    std::string text = config_.estimator.type();
+    if (!precondition_->is_identity()) text += " -> " + config_.precondition.type();
+    text += " -> " + config_.geometry.type();
+    if (config_.alternate)
+        text += " (each " + std::to_string(config_.alternate->every) + ": " + config_.alternate->geometry.type() + ")";
+    if (!refinement_->is_identity()) text += " -> " + config_.refinement.type();
+    if (config_.length != "unit") text += " * " + config_.length;
+    return text + " -> " + config_.scaling;
+}
+
+void Group::append_rows(std::vector<std::pair<int, AssignmentRow>>& rows) const {
+    const Branch& main = branches_[0];
+    for (const Member& m : members_) {
+        const std::string blocks = m.blocks == 1 ? "" : std::to_string(m.blocks) + " x ";
+        std::int64_t state = 0;
+        for (const Binding* b : {&estimator_binding_, &precondition_binding_, &refinement_binding_, &update_binding_})
+            state += b->state_bytes(*m.spec);
+        for (const Branch& b : branches_) state += b.binding.state_bytes(*m.spec);
+        rows.emplace_back(m.index, AssignmentRow{.parameter = m.spec->name,
+                                                 .shape = blocks + to_string(m.block_shape()),
+                                                 .group = name_,
+                                                 .formula = formula(),
+                                                 .learning_rate = main.peak,
+                                                 .weight_decay = config_.weight_decay,
+                                                 .scale = main.factor(m.block_shape()),
+                                                 .state_bytes = state});
+    }
+}
+
+void Group::plan_lasting(Layout& scratch) {
+    const auto n = static_cast<std::int64_t>(update_binding_.shapes().size());
+    if (config_.length != "unit") scratch.add(name_ + "/update/lengths", &lengths_, DType::f32, {n});
+    if (measures_decrease_ || config_.length != "unit") scratch.add(name_ + "/update/dual", &dual_, DType::f32, {n});
+    if (measures_weights_) scratch.add(name_ + "/update/dots", &dots_, DType::f32, {n});
+}
+
+void Group::plan(Layout& state, Layout& scratch, StepScalars& scalars) {
+    for (Binding* b : bindings()) b->plan(state, scratch, scalars);
+}
+
+void Group::bind(Device device, std::span<const Parameter> parameters, const StepGradients& gradients,
+                 const ProductSums& products, ConstTensor cut) {
+    TensorList now, previous;
+    weights_.clear();
+    for (const Member& m : members_) {
+        m.append_blocks(now, parameters[m.index].gradient);
+        m.append_blocks(weights_, parameters[m.index].master);
+        if (needs().second_gradient()) m.append_blocks(previous, gradients.previous[m.index]);
+    }
+    for (Binding* b : bindings()) {
+        b->bind(device);
+        b->gradients = now;
+        b->previous = previous;
+        b->gradient_scale = gradients.scale;
+        b->previous_scale = gradients.previous_scale;
+        b->ok = gradients.ok;
+    }
+    products_ = products;
+    for (Branch& b : branches_) {
+        if (!estimator_->average()) b.binding.dual = dual_;
+        plan_update(b, parameters, gradients.ok, cut);
+    }
+}
+
+void Group::plan_update(Branch& branch, std::span<const Parameter> parameters, ConstTensor ok, ConstTensor cut) {
+    branch.update = {.weights = weights_,
+                     .copies = {},
+                     .directions = update_binding_.gradients,
+                     .factors = {},
+                     .learning_rate = learning_rate_.tensor(),
+                     .weight_decay = weight_decay_.tensor(),
+                     .lengths = lengths_,
+                     .cut = cut,
+                     .gate = ok};
+    for (const Member& m : members_) {
+        const Parameter& p = parameters[m.index];
+        if (p.copy.data != p.master.data)
+            m.append_blocks(branch.update.copies, p.copy);
+        else
+            branch.update.copies.insert(branch.update.copies.end(), m.blocks, Tensor{});
+        branch.update.factors.insert(branch.update.factors.end(), m.blocks,
+                                     static_cast<float>(branch.factor(m.block_shape())));
+    }
+}
+
+void Group::begin_step(std::int64_t step, std::int64_t total_steps) {
+    other_branch_ = takes_other_branch(step);
+    rate_ = branch().peak * schedule_factor(schedule_, step, total_steps);
+    learning_rate_.set(rate_);
+    weight_decay_.set(config_.weight_decay);
+    estimator_->begin_step(step);
+    precondition_->begin_step(step);
+    refinement_->begin_step(step);
+    for (Branch& b : branches_)
+        for (std::size_t i = 0; i < b.binding.shapes().size(); ++i) b.factors.set(i, b.factor(b.binding.shapes()[i]));
+}
+
+void Group::add_product(const Tensor& total, const TensorList& a, ConstTensor scale, bool first) {
+    run(update_binding_.device, Dot{.sums = dots_, .a = a, .b = weights_});
+    run(update_binding_.device, SumOfProducts{.total = total, .a = dots_, .scale = scale, .accumulate = !first});
+}
+
+void Group::find_directions(bool first) {
+    Branch& now = branch();
+    const Device device = update_binding_.device;
+    const TensorList& u = update_binding_.gradients;
+    if (measures_weights_) add_product(products_.gradient_weight, u, update_binding_.gradient_scale, first);
+    estimator_->estimate(estimator_binding_);
+    const TensorList* average = estimator_->average();
+    if (measures_weights_) add_product(products_.estimate_weight, average ? *average : u, {}, first);
+    precondition_->apply(precondition_binding_);
+    now.geometry->direct(now.binding);
+    refinement_->apply(refinement_binding_);
+    if (dual_ && average) run(device, Dot{.sums = dual_, .a = *average, .b = u});
+    if (lengths_) run(device, DualLengths{.lengths = lengths_, .d = dual_, .form = form_of(config_.length)});
+    if (measures_decrease_)
+        run(device, SumOfProducts{.total = products_.decrease,
+                                  .a = dual_,
+                                  .b = now.factors.tensor(),
+                                  .c = lengths_,
+                                  .scale = products_.count_learning_rates ? learning_rate_.tensor() : ConstTensor{},
+                                  .accumulate = !first});
+}
+
+void Group::update_weights() { run(update_binding_.device, branch().update); }
+
+}  // namespace steepest
