@@ -96,7 +96,8 @@ Action add_list(CLI::App& app) {
         std::string kind, runs = "runs";
     };
     const auto options = std::make_shared<Options>();
-    app.add_option("KIND", options->kind, "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, scalings or runs")
+    app.add_option("KIND", options->kind,
+                   "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, scalings or runs")
         ->required();
     app.add_option("--runs", options->runs, "the folder of runs")->capture_default_str();
     return [options] { std::printf("%s", list(options->kind, options->runs).c_str()); };

@@ -107,7 +107,7 @@ private:
     Device device_{};
 
     Tokens tokens_, other_tokens_;  // the latter of the next batch, or of the one before
-    Tensor readings_, sum_;        // StepReading as one tensor; sum of squares
+    Tensor readings_, sum_;         // StepReading as one tensor; sum of squares
     Tensor loss_, norm_, factor_, ok_, previous_loss_, previous_norm_;
     Tensor previous_factor_, previous_ok_;  // belong to previous_gradients_
     TensorList previous_gradients_, previous_copies_;

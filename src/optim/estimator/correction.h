@@ -17,7 +17,8 @@ struct CorrectionOptions {
     float gamma = 0.025f, clip = 1;
     std::string source = "previous_gradient";
 
-    CorrectionOptions() = default;  // as an aggregate inside another, g++ 12 warns of strings that are not uninitialised
+    CorrectionOptions() =
+        default;  // as an aggregate inside another, g++ 12 warns of strings that are not uninitialised
     void fields(auto& f) {
         f("gamma", gamma, "weight of the correction: 0 is the plain average, 1 the whole of STORM", Range<float>{0, 1});
         f("source", source,
