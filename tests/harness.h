@@ -26,6 +26,8 @@ struct Backend {
 // the order in which a GPU takes its work either.
 std::vector<Backend> backends();
 inline Device the_device() { return backends()[1].device; }
+// Whether they are the GPU's.
+bool testing_cuda();
 
 // Memory that the ops of those backends and the host can both use. settle() waits for what was run: before the host
 // looks, and before memory goes.

@@ -3,6 +3,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/library_choices.h"
 #include "kernels/cpu/gemm_engine.h"
 
 #include <algorithm>
@@ -64,6 +65,12 @@ void copy_to_host(Cpu&, void* host, const void* device, std::int64_t bytes) { st
 void fill_zero(Cpu&, void* device, std::int64_t bytes) { std::memset(device, 0, bytes); }
 
 OpHooks& hooks(Cpu& cpu) { return cpu.hooks; }
+
+// What multiplies matrices follows from the build and the processor, and describe() says it.
+Json library_choices(Cpu&) { return Json::object(); }
+std::string restore_library_choices(Cpu&, const Json& choices) {
+    return choices.empty() ? "" : "they were made on a GPU, and this is the CPU backend";
+}
 
 bool all_finite(Cpu& cpu, const ConstTensor& tensor) {
     constexpr std::int64_t kChunk = 1 << 16;

@@ -60,11 +60,12 @@ void run(Cpu&, const Sum& op) {
 
 void run(Cpu&, const ClipFactor& op) {
     const float sum = *op.sum.as<float>(), loss = *op.loss.as<float>();
-    const bool also_ok = !op.also_ok || *op.also_ok.as<float>() == 1;
     const float norm = std::sqrt(sum);
     *op.norm.as<float>() = norm;
     *op.factor.as<float>() = op.max_norm > 0 && norm > op.max_norm ? op.max_norm / norm : 1;
-    *op.ok.as<float>() = also_ok && std::isfinite(sum) && std::isfinite(loss) ? 1 : 0;
+    bool ok = std::isfinite(sum) && std::isfinite(loss);
+    for (const ConstTensor& also : op.also_ok) ok = ok && (!also || *also.as<float>() == 1);
+    *op.ok.as<float>() = ok ? 1 : 0;
 }
 
 }  // namespace steepest

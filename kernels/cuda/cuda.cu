@@ -19,19 +19,20 @@ int make_current(int index) {
     return index;
 }
 
+std::string version(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
+
 }  // namespace
 
-Cuda::Cuda(int index) : index_(make_current(index)) {
+Cuda::Cuda(int index, const CudaOptions& options) : index_(make_current(index)), options_(options) {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
-    name_ = std::string(properties.name) + ", sm_" + std::to_string(properties.major) +
-            std::to_string(properties.minor) + ", " + std::to_string(properties.totalGlobalMem >> 30) + " GiB";
-    if (properties.major < 8)
-        throw DeviceError("device " + std::to_string(index) + " (" + name_ +
-                          ") is older than sm_80 (A100), which the " + "kernels need");
+    name_ = cuda::name_of(properties);
+    if (const std::string why = cuda::unusable(properties); !why.empty())
+        throw DeviceError("device " + std::to_string(index) + " (" + name_ + ") cannot be used: " + why);
     multiprocessors_ = properties.multiProcessorCount;
     memory_ = static_cast<std::int64_t>(properties.totalGlobalMem);
     matmuls_ = std::make_unique<cuda::Matmuls>();
+    matmuls_->options = {.search = options.search_algorithms, .tf32 = options.tf32};
 }
 
 Cuda::~Cuda() {
@@ -40,12 +41,16 @@ Cuda::~Cuda() {
 
 void Cuda::synchronize() const { compute_.synchronize(); }
 
+std::string Cuda::identity() const {
+    int runtime = 0;
+    cudaRuntimeGetVersion(&runtime);
+    return name_ + "; runtime " + version(runtime) + "; matmul: " + matmuls_->describe();
+}
+
 std::string Cuda::describe() const {
-    int runtime = 0, driver = 0;
-    cudaRuntimeGetVersion(&runtime), cudaDriverGetVersion(&driver);
-    const auto version = [](int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); };
-    return std::to_string(index_) + ", " + name_ + "; runtime " + version(runtime) + ", driver " + version(driver) +
-           "; matmul: " + matmuls_->describe();
+    int driver = 0;
+    cudaDriverGetVersion(&driver);
+    return "cuda:" + std::to_string(index_) + ": " + identity() + "; driver " + version(driver);
 }
 
 void* Cuda::scratch(std::int64_t bytes) {
@@ -89,6 +94,15 @@ void fill_zero(Cuda& cuda, void* device, std::int64_t bytes) {
 OpHooks& hooks(Cuda& cuda) { return cuda.hooks; }
 
 namespace cuda {
+
+std::string name_of(const cudaDeviceProp& properties) {
+    return std::string(properties.name) + ", sm_" + std::to_string(properties.major) +
+           std::to_string(properties.minor) + ", " + std::to_string(properties.totalGlobalMem >> 30) + " GiB";
+}
+
+std::string unusable(const cudaDeviceProp& properties) {
+    return properties.major < 8 ? "it is older than sm_80 (A100), which the kernels need" : "";
+}
 
 void fail_launch(cudaError_t error, const void* kernel, const Grid& grid) {
     const auto text = [](const dim3& d) {

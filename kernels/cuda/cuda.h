@@ -1,6 +1,7 @@
 #pragma once
 // The CUDA backend: one device, the stream its ops run on, and what ops need besides their tensors. Ops return when
 // they are enqueued; copy_to_host() and synchronize() wait for them.
+#include "kernels/cuda/devices.h"
 #include "kernels/cuda/handle.h"
 #include "ops/hooks.h"
 
@@ -13,22 +14,30 @@ namespace steepest {
 
 namespace cuda {
 class Matmuls;
-}
+
+// E.g. "NVIDIA H100 80GB HBM3, sm_90, 79 GiB".
+std::string name_of(const cudaDeviceProp& properties);
+// Why the kernels cannot run on it; empty if they can.
+std::string unusable(const cudaDeviceProp& properties);
+}  // namespace cuda
 
 class Cuda {
 public:
-    // Makes device `index` the calling thread's. Throws DeviceError if there is none or it is older than sm_80.
-    explicit Cuda(int index = 0);
+    // Makes device `index` the calling thread's. Throws DeviceError if there is none or it cannot be used.
+    explicit Cuda(int index = 0, const CudaOptions& options = {});
     Cuda(const Cuda&) = delete;
     Cuda& operator=(const Cuda&) = delete;
     ~Cuda();
 
     int index() const { return index_; }
+    const CudaOptions& options() const { return options_; }
     // The stream of every op.
     cudaStream_t compute() const { return compute_.get(); }
     const cuda::Stream& stream() const { return compute_; }
     // Returns when every op that was run is done; throws DeviceError if one of them failed.
     void synchronize() const;
+    // What results depend on besides the sources: name, architecture, runtime, cuBLASLt.
+    std::string identity() const;
     // Name, architecture, memory, driver, for manifests.
     std::string describe() const;
     int multiprocessors() const { return multiprocessors_; }
@@ -49,6 +58,7 @@ public:
 
 private:
     int index_, multiprocessors_ = 0;
+    CudaOptions options_;
     std::int64_t memory_ = 0;
     std::string name_;
     cuda::Stream compute_;

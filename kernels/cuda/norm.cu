@@ -71,13 +71,14 @@ void launch_add_up(Cuda& cuda, const Tensor& total, const T* values, std::int64_
 
 struct Decision {
     float *norm, *factor, *ok;
-    const float *sum, *loss, *also_ok;
+    const float *sum, *loss, *also_ok[2];
     float max_norm;
 };
 
 __global__ void decide(const Decision d) {
     const float norm = sqrtf(*d.sum);
-    const bool ok = (!d.also_ok || *d.also_ok == 1) && isfinite(*d.sum) && isfinite(*d.loss);
+    bool ok = isfinite(*d.sum) && isfinite(*d.loss);
+    for (const float* also : d.also_ok) ok = ok && (!also || *also == 1);
     *d.norm = norm;
     *d.factor = d.max_norm > 0 && norm > d.max_norm ? d.max_norm / norm : 1;
     *d.ok = ok ? 1 : 0;
@@ -112,7 +113,7 @@ void run(Cuda& cuda, const ClipFactor& op) {
                           .ok = cuda::data<float>(op.ok),
                           .sum = cuda::data<float>(op.sum),
                           .loss = cuda::data<float>(op.loss),
-                          .also_ok = cuda::data<float>(op.also_ok),
+                          .also_ok = {cuda::data<float>(op.also_ok[0]), cuda::data<float>(op.also_ok[1])},
                           .max_norm = op.max_norm});
 }
 

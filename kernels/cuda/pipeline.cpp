@@ -111,7 +111,7 @@ public:
 
     void run(int variant, const std::function<void()>& ops) override {
         // What looks around every op needs each of them run by itself.
-        if (cuda_.hooks.check_finite || cuda_.hooks.profile) return ops();
+        if (!cuda_.options().graphs || cuda_.hooks.check_finite || cuda_.hooks.profile) return ops();
         const auto [found, first] = graphs_.try_emplace(variant);
         if (first) return ops();
         if (!found->second) found->second = record(ops);

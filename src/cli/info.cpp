@@ -16,9 +16,12 @@ Action add_info(CLI::App&) {
                     kCompiler.data());
         std::printf("cpu: %s\n", cpu.describe().c_str());
         const CudaDevices gpus = cuda_devices();
-        for (const std::string& name : gpus.names)
-            std::printf("gpu: %s; not used: this version trains on the CPU\n", name.c_str());
-        if (gpus.names.empty()) std::printf("gpu: none (%s)\n", gpus.absence.c_str());
+        for (std::size_t i = 0; i < gpus.all.size(); ++i) {
+            const auto& [name, unusable] = gpus.all[i];
+            std::printf("cuda:%zu: %s%s\n", i, name.c_str(),
+                        unusable.empty() ? "" : ("; unusable: " + unusable).c_str());
+        }
+        if (gpus.all.empty()) std::printf("gpu: none (%s)\n", gpus.absence.c_str());
         std::printf("presets are looked for in:\n");
         for (const auto& root : config_roots(".")) std::printf("  %s\n", root.c_str());
     };

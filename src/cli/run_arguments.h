@@ -2,9 +2,12 @@
 // Arguments that several subcommands share: a config with --set, or a finished run.
 #include "cli/command.h"
 #include "core/config.h"
+#include "core/file.h"
+#include "core/library_choices.h"
 #include "train/run_config.h"
 
 #include <filesystem>
+#include <spdlog/logger.h>
 #include <string>
 #include <vector>
 
@@ -28,6 +31,15 @@ struct ConfigArguments {
         return std::filesystem::exists(inside) ? inside : config;
     }
     RunConfig load() const { return load_config<RunConfig>(path(), sets); }
+    // A replay multiplies its matrices as the run did: restores what its manifest holds of that.
+    void restore_library_choices(Device device, spdlog::logger& logger) const {
+        const std::filesystem::path manifest = std::filesystem::path(path()).parent_path() / "manifest.json";
+        if (std::filesystem::path(path()).filename() != "config.json" || !std::filesystem::exists(manifest)) return;
+        const Json json = parse_json(read_file(manifest.string()), manifest.string());
+        const Json none = Json::object();
+        const std::string why = steepest::restore_library_choices(device, json.value("library_choices", none));
+        if (!why.empty()) logger.warn("products may be rounded otherwise than in {}: {}", manifest.string(), why);
+    }
 };
 
 struct RunArguments {

@@ -1,7 +1,6 @@
 // `steepest train CONFIG`: a run, or with --dry-run what it would be.
 #include "cli/backend.h"
 #include "cli/run_arguments.h"
-#include "kernels/cuda/devices.h"
 #include "report/table.h"
 #include "train/trainer.h"
 
@@ -66,6 +65,8 @@ void train(const Options& options) {
     // here while the other is a full disk.
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
+    // Before the run's folder is made: a device that is not there must leave nothing behind.
+    Backend backend(config);
     RunDirectory directory({.runs = config.runs,
                             .name = config.name,
                             .config_path = options.config.path(),
@@ -73,10 +74,9 @@ void train(const Options& options) {
                             .resume = options.resume,
                             .overwrite = options.overwrite});
     Console console({.name = directory.name(), .log_path = directory.train_log_path(), .quiet = options.quiet});
-    Backend backend(config);
     console.logger().info("{}", backend.describe());
-    for (const std::string& gpu : cuda_devices().names)
-        console.logger().info("{} is not used: this version trains on the CPU", gpu);
+    if (const std::string& why = backend.why_no_gpu(); !why.empty()) console.logger().info("no GPU: {}", why);
+    options.config.restore_library_choices(backend.device(), console.logger());
     trainer.run(backend.device(), backend.describe(), directory, console);
 }
 

@@ -3,6 +3,8 @@
 // them.
 #include "ops/op.h"
 
+#include <array>
+
 namespace steepest {
 
 // sums[i] = sum of squares of list[i], or sums[0] = the sum over the whole list if `sums` has one element and the list
@@ -96,14 +98,14 @@ void run(Cpu&, const Sum&);
 void run(Cuda&, const Sum&);
 
 // norm = sqrt(sum);   factor = min(1, max_norm / norm) (1 if max_norm is 0);
-// ok = 1 if sum and loss are finite (and also_ok, where given, is 1), else 0.
-// Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063, algorithm 1. All tensors (1) f32; ok may alias also_ok.
+// ok = 1 if sum and loss are finite (and each of also_ok, where given, is 1), else 0.
+// Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063, algorithm 1. All tensors (1) f32; ok may alias one of also_ok.
 struct ClipFactor {
     static constexpr std::string_view name = "ClipFactor";
 
     Tensor norm, factor, ok;
     ConstTensor sum, loss;
-    ConstTensor also_ok = {};
+    std::array<ConstTensor, 2> also_ok = {};
     float max_norm;
 
     void check() const {
@@ -112,7 +114,7 @@ struct ClipFactor {
     }
     void tensors(auto&& visit) const {
         visit("norm", norm), visit("factor", factor), visit("ok", ok), visit("sum", sum), visit("loss", loss);
-        visit("also_ok", also_ok);
+        for (const ConstTensor& t : also_ok) visit("also_ok", t);
     }
 };
 void run(Cpu&, const ClipFactor&);

@@ -69,7 +69,11 @@ void Oracle::send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash
     tokens.feed->send();
 }
 
-void Oracle::load(std::int64_t step, TokenStreamHash& hash) {
+void Oracle::load(std::int64_t step, TokenStreamHash& hash, Verdicts before) {
+    if (before == Verdicts::known) {
+        constexpr float kGood = 1;
+        copy_to_device(device_, ok_.data, &kGood, sizeof kGood);
+    }
     const std::int64_t micro_batches = sequences_of_rank() / options_.micro_batch;
     send(step, tokens_, &hash);
     taken_ += micro_batches;
@@ -104,9 +108,13 @@ void Oracle::mean_gradient(std::int64_t step, const Tokens& tokens, const Tensor
 }
 
 void Oracle::compute(std::int64_t step) {
-    Verdict verdict{.loss = loss_, .norm = norm_, .factor = factor_, .ok = ok_};
-    // A prefetched gradient that is not finite makes the step bad that would have used it.
-    if (prefetches()) verdict.also_ok = previous_ok_;
+    // ok_ still holds the verdict on the step before, or that it is known. A prefetched gradient that is not finite
+    // makes the step bad that would have used it.
+    const Verdict verdict{.loss = loss_,
+                          .norm = norm_,
+                          .factor = factor_,
+                          .ok = ok_,
+                          .also_ok = {ok_, prefetches() ? ConstTensor(previous_ok_) : ConstTensor()}};
     mean_gradient(step, tokens_, parameters_.copies(), parameters_.gradients(), verdict);
     if (!second_within(step)) return;
     if (replays())
@@ -121,6 +129,12 @@ void Oracle::before_update(std::int64_t step) {
     if (prefetches())
         mean_gradient(step + 1, other_tokens_, parameters_.copies(), previous_gradients_,
                       previous_verdict(previous_ok_, {}));
+}
+
+void Oracle::repeat_before_update(std::int64_t step) {
+    if (!prefetches()) return;
+    send(step + 1, next_tokens_, nullptr);
+    before_update(step);
 }
 
 StepReading Oracle::read() const {

@@ -11,6 +11,7 @@
 #include "optim/optimizer.h"
 #include "train/parameters.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -27,6 +28,10 @@ namespace steepest {
 // And what Muon-MVR3 has in its place:
 //   previous_batch     the gradient of batch t - 1 at the weights of step t.
 enum class SecondGradient { none, previous_weights, prefetch, previous_batch };
+
+// Whether the host has read what the device says of every step before. Where it has not, a step behind a bad one must
+// change nothing, so that the bad one can be looked into with the weights it had.
+enum class Verdicts { known, pending };
 
 // What the device says of a step, read back in one copy.
 struct StepReading {
@@ -56,12 +61,16 @@ public:
     // A step (from 1) is load(), which is the host's part and adds the step's tokens to `hash`, and then ops alone:
     // compute() takes the gradients at the current weights; before_update() comes between the optimizer's directions
     // and its update, in every step, also the last: a run can be extended.
-    void load(std::int64_t step, TokenStreamHash& hash);
+    void load(std::int64_t step, TokenStreamHash& hash, Verdicts before = Verdicts::known);
     void compute(std::int64_t step);
     void before_update(std::int64_t step);
+    // Makes good what steps behind the bad `step` have overwritten: what before_update() left for the one after it.
+    void repeat_before_update(std::int64_t step);
     // Steps of one variant run the same ops, see Recorder.
     int variant(std::int64_t step) const { return second_within(step) ? 1 : 0; }
     StepReading read() const;
+    // The bytes of StepReading on the device, for whoever reads them later.
+    ConstTensor readings() const { return readings_; }
 
     // Micro-batches whose gradient was taken so far: at the current weights, and at the previous ones.
     std::int64_t gradients_taken() const { return taken_; }
@@ -71,10 +80,10 @@ public:
     int gradients_per_step() const { return options_.second == SecondGradient::none ? 1 : 2; }
 
 private:
-    // What comes with a mean gradient, (1) f32 each; ok is also 0 where `also_ok` is given and 0.
+    // What comes with a mean gradient, (1) f32 each; ok is also 0 where one of `also_ok` is given and 0.
     struct Verdict {
         Tensor loss, norm, factor, ok;
-        ConstTensor also_ok = {};
+        std::array<ConstTensor, 2> also_ok = {};
     };
     // A rank's share of one step's batch on the device: inputs and targets, (2, sequences, T) i32.
     struct Tokens {
@@ -86,7 +95,7 @@ private:
     void mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
                        const Verdict& verdict);
     Verdict previous_verdict(Tensor ok, ConstTensor also_ok) const {
-        return {previous_loss_, previous_norm_, previous_factor_, ok, also_ok};
+        return {previous_loss_, previous_norm_, previous_factor_, ok, {also_ok}};
     }
     std::int64_t sequences_of_rank() const { return options_.batch / comm_.size(); }
     std::int64_t first_sample(std::int64_t step) const {

@@ -77,6 +77,17 @@ struct SamplingConfig {
     }
 };
 
+struct CudaConfig {
+    bool graphs = true, search_algorithms = false;
+
+    void fields(auto& f) {
+        f("graphs", graphs, "record a step's launches once and launch them whole from then on");
+        f("search_algorithms", search_algorithms,
+          "time cuBLASLt's proposals for each product instead of taking the first; what was chosen is kept in manifest "
+          "and checkpoints, and resume and replay use exactly that");
+    }
+};
+
 struct RunConfig {
     std::string description, name, runs = "runs";
     Gpt2Config model;
@@ -84,6 +95,7 @@ struct RunConfig {
     DataConfig data;
     std::int64_t batch = 32, micro_batch = 0, steps = 0, tokens = 0;
     std::string device = "auto";
+    CudaConfig cuda;
     int threads = 0;
     std::uint64_t seed = 1;
     SeedsConfig seeds;
@@ -108,7 +120,10 @@ struct RunConfig {
         f("steps", steps, "updates; give this or `tokens`", Range<std::int64_t>{.low = 0});
         f("tokens", tokens, "tokens to train on, rounded up to whole steps; give this or `steps`",
           Range<std::int64_t>{.low = 0});
-        f("device", device, "auto: a GPU if this build and this machine have one, else cpu", OneOf{"auto", "cpu"});
+        f("device", device,
+          "auto: the first GPU if this build and this machine have one, else cpu; cpu; cuda: the "
+          "first GPU; cuda:N: device N");
+        f("cuda", cuda, "of the GPU backend");
         f("threads", threads, "of the CPU backend; results do not depend on it; 0: all cores", Range<int>{0, 4096});
         f("seed", seed, "of everything that is random");
         f("seeds", seeds, "seeds of single sources of randomness");
@@ -135,8 +150,10 @@ struct RunConfig {
         if (micro_batch > 0 && batch % micro_batch)
             error("/micro_batch", std::to_string(micro_batch) + " does not divide batch " + std::to_string(batch));
         if ((steps > 0) == (tokens > 0)) error("/steps", "expected one of `steps` and `tokens` to be above 0");
-        if (precision.compute == "tf32")
-            error("/precision/compute", "tf32 needs a GPU; this build has the CPU backend only");
+        if (device != "auto" && device != "cpu" && cuda_index() < 0)
+            error("/device", "\"" + device + "\" is not one of: auto, cpu, cuda, cuda:N");
+        if (precision.compute == "tf32" && device == "cpu")
+            error("/precision/compute", "tf32 needs a GPU, and /device is \"cpu\"");
         if (sampling.every > 0 && sampling.prompt_tokens.empty() && model.vocab != kByteVocab)
             error("/sampling/prompt_tokens", "a prompt in token ids is needed: the vocabulary is not that of bytes");
         if (evaluation.every > 0 && !data.has_validation())
@@ -150,6 +167,14 @@ struct RunConfig {
     }
     std::int64_t micro_batch_sequences() const { return micro_batch > 0 ? micro_batch : batch; }
     std::int64_t evaluation_sequences() const { return (evaluation.tokens + model.context - 1) / model.context; }
+    // -1 if `device` names no GPU.
+    int cuda_index() const {
+        if (device == "cuda") return 0;
+        const std::string number = device.starts_with("cuda:") ? device.substr(5) : "";
+        const bool digits =
+            !number.empty() && number.size() <= 4 && number.find_first_not_of("0123456789") == std::string::npos;
+        return digits ? std::stoi(number) : -1;
+    }
     std::uint64_t init_seed() const { return seeds.init.value_or(seed); }
     std::uint64_t data_seed() const { return seeds.data.value_or(seed); }
 };

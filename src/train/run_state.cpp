@@ -12,7 +12,7 @@ namespace steepest {
 
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 // The one list of what state.json says about the run.
 void each_field(auto& s, auto&& f) {
@@ -20,6 +20,7 @@ void each_field(auto& s, auto&& f) {
     f("model_flops", s.model_flops), f("optimizer_flops", s.optimizer_flops);
     f("bad_steps", s.bad_steps), f("consecutive_bad_steps", s.consecutive_bad_steps);
     f("log_offset", s.log_offset), f("data_hash", s.data_hash), f("config_fingerprint", s.config_fingerprint);
+    f("library_choices", s.library_choices);
     f("train_seconds", s.train_seconds), f("eval_seconds", s.eval_seconds), f("wall_seconds", s.wall_seconds);
 }
 
@@ -36,6 +37,7 @@ public:
     void operator()(const char* key, std::string& value) const {
         value = get(key, "a string", &Json::is_string).get<std::string>();
     }
+    void operator()(const char* key, Json& value) const { value = get(key, "an object", &Json::is_object); }
     void operator()(const char* key, std::uint64_t& value) const {
         const auto hash = from_hex(get(key, "a string", &Json::is_string).get<std::string>());
         if (!hash) throw InputError(path_ + ": " + key + " is " + brief(json_[key]) + "; expected 16 hex digits");

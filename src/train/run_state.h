@@ -1,5 +1,7 @@
 #pragma once
 // state.json: where a run stands besides its tensors, and the checksums that tell whether a checkpoint is intact.
+#include "core/json.h"
+
 #include <cstdint>
 #include <string>
 
@@ -16,6 +18,7 @@ struct RunState {
     std::uint64_t data_hash = 0;             // state of TokenStreamHash
     // Of what must not change between a run and its continuation; the trainer decides what that is and compares.
     std::string config_fingerprint;
+    Json library_choices = Json::object();  // core/library_choices.h
     double train_seconds = 0, eval_seconds = 0, wall_seconds = 0;
 
     bool operator==(const RunState&) const = default;

@@ -4,6 +4,8 @@
 #include "core/error.h"
 #include "ops/hooks.h"
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace steepest {
@@ -50,15 +52,16 @@ void Stepper::allocate(Device device) {
     recorder_ = make_recorder(device);
     scalars_.allocate(device);
     oracle_->bind(device);
+    readback_ = make_readback(device, oracle_->readings().data, oracle_->readings().bytes());
     optimizer_->bind(device, runner_.parameters().parameters(), oracle_->gradients());
 }
 
-StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
-    const double start = monotonic_seconds();
+void Stepper::start(std::int64_t step, TokenStreamHash& hash) {
+    const double started = monotonic_seconds();
     optimizer_->begin_step(step, runner_.config().total_steps());
     scalars_.upload();
 
-    oracle_->load(step, hash);
+    oracle_->load(step, hash, under_way_.empty() ? Verdicts::known : Verdicts::pending);
     double optimizer_seconds = 0;
     const auto timed = [&](const auto& part) {
         const double at = monotonic_seconds();
@@ -72,9 +75,26 @@ StepReport Stepper::step(std::int64_t step, TokenStreamHash& hash) {
         timed([&] { optimizer_->update(); });
     });
     if (!recorder_->immediate()) optimizer_seconds = std::numeric_limits<double>::quiet_NaN();
+    readback_->start();
+    under_way_.push_back({step, started, optimizer_seconds, optimizer_->learning_rates()});
+}
 
-    const StepReading reading = oracle_->read();
-    return {.reading = reading, .seconds = monotonic_seconds() - start, .optimizer_seconds = optimizer_seconds};
+StepReport Stepper::finish() {
+    StepReport report;
+    std::memcpy(&report.reading, readback_->finish(), sizeof report.reading);
+    UnderWay& done = under_way_.front();
+    const double now = monotonic_seconds();
+    report.learning_rates = std::move(done.learning_rates);
+    report.seconds = now - std::max(done.started, last_done_);
+    report.optimizer_seconds = done.optimizer_seconds;
+    last_done_ = now;
+    const std::int64_t step = done.step;
+    under_way_.pop_front();
+    if (!report.ok() && !under_way_.empty()) {
+        for (; !under_way_.empty(); under_way_.pop_front()) readback_->finish();
+        oracle_->repeat_before_update(step);
+    }
+    return report;
 }
 
 std::string Stepper::find_culprit(std::int64_t step) {

@@ -6,6 +6,7 @@
 #include "train/model_runner.h"
 #include "train/oracle.h"
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +15,8 @@ namespace steepest {
 
 struct StepReport {
     StepReading reading;
-    double seconds = 0;
+    std::vector<Optimizer::GroupRate> learning_rates;
+    double seconds = 0;            // since it was started or the step before it was done, whichever was later
     double optimizer_seconds = 0;  // NaN where the host cannot take it
     bool ok() const { return reading.ok != 0; }
 };
@@ -28,8 +30,17 @@ public:
 
     void allocate(Device device);
 
-    // The gradient of `step` (from 1), estimate, update. Adds the tokens to `hash`.
-    StepReport step(std::int64_t step, TokenStreamHash& hash);
+    // A step (from 1) is the gradient, estimate, update. start() does the host's part, adds the tokens to `hash`, and
+    // enqueues the rest; at most most_under_way() may be started and not finished. finish() waits for the oldest one.
+    // If that one is bad, it and those behind it have changed nothing, and those behind it are to be started again.
+    void start(std::int64_t step, TokenStreamHash& hash);
+    StepReport finish();
+    StepReport step(std::int64_t step, TokenStreamHash& hash) {
+        start(step, hash);
+        return finish();
+    }
+    // 1 where a step is done when start() returns; 2 where the host prepares a step while the device is at another.
+    int most_under_way() const { return recorder_->immediate() ? 1 : 2; }
     // After a bad step: runs its forward and backward pass again from the unchanged weights, every op checked, and
     // names the first tensor that is not finite.
     std::string find_culprit(std::int64_t step);
@@ -46,13 +57,22 @@ public:
     double optimizer_flops() const { return static_cast<double>(optimizer_->flops_per_step()); }
 
 private:
+    struct UnderWay {
+        std::int64_t step;
+        double started, optimizer_seconds;
+        std::vector<Optimizer::GroupRate> learning_rates;
+    };
+
     ModelRunner runner_;
     Dataset data_;
     Loader loader_;
     StepScalars scalars_;
     std::unique_ptr<Recorder> recorder_;
+    std::unique_ptr<Readback> readback_;
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Oracle> oracle_;
+    std::deque<UnderWay> under_way_;
+    double last_done_ = 0;
 };
 
 }  // namespace steepest

@@ -6,11 +6,12 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/library_choices.h"
 #include "data/byte_text.h"
-#include "train/interrupt.h"
 
 #include <cmath>
 #include <ctime>
+#include <deque>
 #include <filesystem>
 
 namespace steepest {
@@ -88,7 +89,8 @@ void Trainer::run(Device device, const std::string& device_name, RunDirectory& d
                                           .wall_seconds = state_.wall_seconds});
     if (state_.step == 0 && config_.evaluation.every > 0) evaluate(console);
     while (!last()) {
-        train_step(state_.step + 1, console);
+        train_steps(interrupt, console);
+        note_library_choices(directory);
         if (state_.consecutive_bad_steps >= config_.max_bad_steps) {
             end("diverged");
             console.finish();
@@ -119,16 +121,18 @@ void Trainer::start(const std::string& device_name, RunDirectory& directory, Con
     directory.write_config(write_config(config_));
     Json data = {{"train", describe(stepper_.training_data())}};
     if (const auto& validation = stepper_.runner().validation()) data["validation"] = describe(*validation);
-    directory.write_manifest({{"run", directory.name()},
-                              {"started", utc()},
-                              {"version", kVersion},
-                              {"commit", kCommit},
-                              {"build", kBuildType},
-                              {"compiler", kCompiler},
-                              {"device", device_name},
-                              {"data", data},
-                              {"init", init},
-                              {"fingerprint", fingerprint()}});
+    manifest_ = {{"run", directory.name()},
+                 {"started", utc()},
+                 {"version", kVersion},
+                 {"commit", kCommit},
+                 {"build", kBuildType},
+                 {"compiler", kCompiler},
+                 {"device", device_name},
+                 {"data", data},
+                 {"init", init},
+                 {"fingerprint", fingerprint()},
+                 {"library_choices", library_choices(stepper_.runner().device())}};
+    directory.write_manifest(manifest_);
     log_ = std::make_unique<RunLog>(directory.log_path());
     state_ = {.config_fingerprint = fingerprint()};
     tick();
@@ -178,6 +182,10 @@ bool Trainer::resume(RunDirectory& directory, Checkpoints& checkpoints, Console&
         throw InputError("cannot resume " + directory.path() + ": it is at step " + std::to_string(state->step) +
                          ", past the config's " + std::to_string(config_.total_steps()));
     state_ = *state;
+    manifest_ = parse_json(read_file(directory.manifest_path()), directory.manifest_path());
+    if (const std::string why = restore_library_choices(stepper_.runner().device(), state_.library_choices);
+        !why.empty())
+        console.logger().warn("products may be rounded otherwise than before: {}", why);
     stepper_.runner().parameters().refresh_copies();
     directory.write_config(write_config(config_));
     log_ = std::make_unique<RunLog>(directory.log_path(), state_.log_offset);
@@ -188,14 +196,33 @@ bool Trainer::resume(RunDirectory& directory, Checkpoints& checkpoints, Console&
     return true;
 }
 
-void Trainer::train_step(std::int64_t step, Console& console) {
-    TokenStreamHash hash(state_.data_hash);
-    const StepReport report = stepper_.step(step, hash);
+void Trainer::train_steps(const InterruptGuard& interrupt, Console& console) {
+    std::deque<std::uint64_t> under_way;  // the data's hash after each step that was started and not finished
+    const auto one_more = [&] {
+        if (under_way.empty()) return true;
+        return std::ssize(under_way) < stepper_.most_under_way() && !interrupt.requested() &&
+               !pauses_after(state_.step + std::ssize(under_way));
+    };
+    do {
+        while (one_more()) {
+            TokenStreamHash hash(under_way.empty() ? state_.data_hash : under_way.back());
+            stepper_.start(state_.step + std::ssize(under_way) + 1, hash);
+            under_way.push_back(hash.state());
+        }
+        const StepReport report = stepper_.finish();
+        record(report, under_way.front(), console);
+        // Steps behind a bad one are started again.
+        report.ok() ? under_way.pop_front() : under_way.clear();
+    } while (!under_way.empty());
+}
+
+void Trainer::record(const StepReport& report, std::uint64_t data_hash, Console& console) {
     const StepReading& reading = report.reading;
     const bool ok = report.ok();
+    const std::int64_t step = state_.step + 1;
     tick();
     state_.step = step;
-    state_.data_hash = hash.state();
+    state_.data_hash = data_hash;
     state_.tokens += config_.tokens_per_step();
     state_.gradients += stepper_.oracle().gradients_per_step();
     state_.model_flops += stepper_.model_flops();
@@ -210,8 +237,7 @@ void Trainer::train_step(std::int64_t step, Console& console) {
     line["grad_norm"] = json_number(reading.norm);
     line["clip"] = json_number(reading.factor);
     Json& rates = line["lr"] = Json::object();
-    for (const auto& [group, rate] : stepper_.optimizer().learning_rates())
-        rates[group] = json_number(static_cast<float>(rate));
+    for (const auto& [group, rate] : report.learning_rates) rates[group] = json_number(static_cast<float>(rate));
     line["data_hash"] = to_hex(state_.data_hash);
     if (!ok) {
         line["skipped"] = true;
@@ -270,6 +296,7 @@ void Trainer::checkpoint(Checkpoints& checkpoints, bool scheduled) {
     log_->sync();
     tick();
     state_.log_offset = log_->offset();
+    state_.library_choices = library_choices(stepper_.runner().device());
     const double start = monotonic_seconds();
     checkpoints.save(state_, stepper_.runner().named_weights(), stepper_.named_state());
     if (scheduled) log_checkpoint(monotonic_seconds() - start);
@@ -280,6 +307,13 @@ void Trainer::log_checkpoint(double seconds) {
                  {"step", state_.step},
                  {"path", "checkpoints/" + checkpoint_name(state_.step)},
                  {"time", {{"seconds", seconds}}}});
+}
+
+void Trainer::note_library_choices(const RunDirectory& directory) {
+    Json now = library_choices(stepper_.runner().device());
+    if (manifest_["library_choices"] == now) return;
+    manifest_["library_choices"] = std::move(now);
+    directory.write_manifest(manifest_);
 }
 
 void Trainer::end(std::string_view reason) {

@@ -1,6 +1,7 @@
 #pragma once
 // Trainer: a run. Steps, and around them the log, evaluations, samples, checkpoints, resume, Ctrl-C and bad steps.
 #include "train/console.h"
+#include "train/interrupt.h"
 #include "train/run_directory.h"
 #include "train/run_log.h"
 #include "train/stepper.h"
@@ -27,7 +28,10 @@ private:
     void check_same_run(const RunDirectory& directory) const;
     // Goes on from the newest checkpoint; false if there is none.
     bool resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console);
-    void train_step(std::int64_t step, Console& console);
+    // Takes steps until one after which something else is due, or no further one may be taken.
+    void train_steps(const InterruptGuard& interrupt, Console& console);
+    // What a finished step leaves in the state, the log and on the console.
+    void record(const StepReport& report, std::uint64_t data_hash, Console& console);
     void evaluate(Console& console);
     void sample(Console& console);
     // Scheduled ones are in the log; one on the way out is not, so that a resumed run's log is that of an undisturbed
@@ -35,9 +39,17 @@ private:
     void checkpoint(Checkpoints& checkpoints, bool scheduled);
     void log_checkpoint(double seconds);
     void end(std::string_view reason);
+    // Libraries choose at first use; the manifest follows.
+    void note_library_choices(const RunDirectory& directory);
 
-    bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
+    static bool due(std::int64_t every, std::int64_t step) { return every > 0 && step % every == 0; }
+    bool due(std::int64_t every) const { return due(every, state_.step); }
     bool last() const { return state_.step == config_.total_steps(); }
+    // Whether anything but the next step is to be done after this one.
+    bool pauses_after(std::int64_t step) const {
+        return step == config_.total_steps() || due(config_.evaluation.every, step) ||
+               due(config_.sampling.every, step) || due(config_.checkpoint.every, step);
+    }
     std::string fingerprint() const;
     Json counters() const;
     Json clock() const;
@@ -47,6 +59,7 @@ private:
     Stepper stepper_;
     RunState state_;
     std::unique_ptr<RunLog> log_;
+    Json manifest_;
     double last_tick_ = 0;
 };
 

@@ -8,6 +8,8 @@ std::vector<Backend> backends() {
     return {{"cpu1", &one}, {"cpu2", &two}, {"cpu3", &three}};
 }
 
+bool testing_cuda() { return false; }
+
 std::byte* allocate_for_tests(std::size_t bytes) { return new std::byte[bytes]; }
 void release_for_tests(std::byte* data) { delete[] data; }
 void settle() {}

@@ -10,16 +10,17 @@ namespace steepest::testing {
 
 namespace {
 
-bool testing_cuda() {
-    static const char* device = std::getenv("STEEPEST_TEST_DEVICE");
-    return device && std::string_view(device) == "cuda";
-}
 Cuda& gpu() {
     static Cuda cuda(0);
     return cuda;
 }
 
 }  // namespace
+
+bool testing_cuda() {
+    static const char* device = std::getenv("STEEPEST_TEST_DEVICE");
+    return device && std::string_view(device) == "cuda";
+}
 
 std::vector<Backend> backends() {
     if (testing_cuda()) return {{"cuda", &gpu()}, {"cuda again", &gpu()}};

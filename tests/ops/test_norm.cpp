@@ -118,7 +118,7 @@ TEST(Sum, ScalesAndAccumulates) {
 }
 
 struct Decision {
-    double sum, loss, also_ok;  // also_ok < 0: not given
+    double sum, loss, also_ok[2];  // below 0: not given
     float max_norm;
     double norm, factor, ok;
 };
@@ -126,19 +126,23 @@ struct Decision {
 TEST(ClipFactor, Decides) {
     const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
     const std::vector<Decision> cases = {
-        {4, 1, -1, 1, 2, 0.5, 1},   {4, 1, -1, 2, 2, 1, 1},  {4, 1, -1, 3, 2, 1, 1},
-        {4, 1, -1, 0, 2, 1, 1},     {0, 1, -1, 1, 0, 1, 1},  {4, nan, -1, 1, 2, 0.5, 0},
-        {4, inf, -1, 1, 2, 0.5, 0}, {4, 1, 0, 1, 2, 0.5, 0}, {4, 1, 1, 1, 2, 0.5, 1},
+        {4, 1, {-1, -1}, 1, 2, 0.5, 1},   {4, 1, {-1, -1}, 2, 2, 1, 1},   {4, 1, {-1, -1}, 3, 2, 1, 1},
+        {4, 1, {-1, -1}, 0, 2, 1, 1},     {0, 1, {-1, -1}, 1, 0, 1, 1},   {4, nan, {-1, -1}, 1, 2, 0.5, 0},
+        {4, inf, {-1, -1}, 1, 2, 0.5, 0}, {4, 1, {0, -1}, 1, 2, 0.5, 0},  {4, 1, {1, -1}, 1, 2, 0.5, 1},
+        {4, 1, {1, 1}, 1, 2, 0.5, 1},     {4, 1, {1, 0}, 1, 2, 0.5, 0},   {4, 1, {-1, 0}, 1, 2, 0.5, 0},
+        {4, 1, {0, 1}, 1, 2, 0.5, 0},     {4, nan, {1, 1}, 1, 2, 0.5, 0},
     };
     for (const Decision& c : cases) {
         Guarded<float> norm(Shape{1}), factor(Shape{1}), ok(Shape{1});
-        const auto sum = scalar(c.sum), loss = scalar(c.loss), also = scalar(c.also_ok);
+        const auto sum = scalar(c.sum), loss = scalar(c.loss);
+        const Guarded<float> also[2] = {scalar(c.also_ok[0]), scalar(c.also_ok[1])};
+        const auto given = [&](int i) { return c.also_ok[i] < 0 ? ConstTensor{} : ConstTensor(also[i]); };
         run(the_device(), ClipFactor{.norm = norm,
                                      .factor = factor,
                                      .ok = ok,
                                      .sum = sum,
                                      .loss = loss,
-                                     .also_ok = c.also_ok < 0 ? ConstTensor{} : ConstTensor(also),
+                                     .also_ok = {given(0), given(1)},
                                      .max_norm = c.max_norm});
         EXPECT_EQ(norm.values()[0], c.norm);
         EXPECT_EQ(factor.values()[0], c.factor);
@@ -151,7 +155,7 @@ TEST(ClipFactor, Decides) {
         const auto bad = scalar(sum), loss = scalar(1);
         run(the_device(),
             ClipFactor{
-                .norm = norm, .factor = factor, .ok = ok, .sum = bad, .loss = loss, .also_ok = ok, .max_norm = 1});
+                .norm = norm, .factor = factor, .ok = ok, .sum = bad, .loss = loss, .also_ok = {ok}, .max_norm = 1});
         EXPECT_EQ(ok.values()[0], 0);
         EXPECT_FALSE(std::isfinite(norm.values()[0]));
     }

@@ -4,12 +4,16 @@
 #include "core/file.h"
 #include "core/random.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cuda/devices.h"
+#include "tests/harness.h"
 #include "tests/temporary_folder.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +81,24 @@ inline void expect_same_run(const std::string& a, const std::string& b, std::int
             << b;
 }
 
+// A backend of one's own for a run: the CPU, or the GPU where that is under test.
+class RunDevice {
+public:
+    RunDevice(const RunConfig& config, int threads) {
+        if (testing_cuda())
+            cuda_ = open_cuda(0, {.graphs = config.cuda.graphs,
+                                  .tf32 = config.precision.compute == "tf32",
+                                  .search_algorithms = config.cuda.search_algorithms});
+        else
+            cpu_.emplace(threads);
+    }
+    Device device() { return cuda_ ? cuda_->device() : Device(&*cpu_); }
+
+private:
+    std::unique_ptr<CudaBackend> cuda_;
+    std::optional<Cpu> cpu_;
+};
+
 class RunTest : public TemporaryFolder {
 protected:
     // A model of one test: two layers of width 16 over bytes, two micro-batches a step.
@@ -123,8 +145,8 @@ protected:
                          .quiet = true,
                          .terminal = false,
                          .clock = how.clock});
-        Cpu cpu(how.threads);
-        trainer.run(&cpu, "cpu", directory, console);
+        RunDevice run_on(config, how.threads);
+        trainer.run(run_on.device(), "under test", directory, console);
         return directory.path();
     }
 };

@@ -289,6 +289,41 @@ TEST_F(OracleTest, ABadSecondGradientMakesItsStepBad) {
     }
 }
 
+// Where the host runs ahead, the step behind a bad one is taken before anyone knows: it must say of itself that it is
+// void, and taking it again must give what it had given if it had come after the verdict.
+TEST_F(OracleTest, AStepBehindABadOneIsVoidAndCanBeTakenAgain) {
+    for (const SecondGradient mode : {SecondGradient::previous_weights, SecondGradient::prefetch}) {
+        SCOPED_TRACE(mode == SecondGradient::prefetch ? "prefetch" : "previous_weights");
+        Rig ahead(shard(), mode), waiting(shard(), mode);
+        const auto take = [](Rig& rig, std::int64_t step, Verdicts before) {
+            rig.problem.bad = step == 3;
+            rig.oracle.load(step, rig.hash, before), rig.oracle.compute(step);
+            // The prefetched gradient is finite also in the bad step.
+            rig.problem.bad = false;
+            rig.oracle.before_update(step);
+            const float ok = rig.oracle.read().ok;
+            if (ok != 0) rig.move_weights(step);
+            return ok;
+        };
+        for (Rig* rig : {&ahead, &waiting})
+            for (std::int64_t step = 1; step <= 3; ++step)
+                EXPECT_EQ(take(*rig, step, Verdicts::known), step == 3 ? 0 : 1) << step;
+        EXPECT_EQ(take(ahead, 4, Verdicts::pending), 0);
+        ahead.oracle.repeat_before_update(3);
+        for (std::int64_t step = 4; step <= kSteps; ++step) {
+            const Verdicts before = step == 4 ? Verdicts::known : Verdicts::pending;
+            EXPECT_EQ(take(ahead, step, before), 1) << step;
+            EXPECT_EQ(take(waiting, step, Verdicts::known), 1) << step;
+            const StepGradients a = ahead.oracle.gradients(), b = waiting.oracle.gradients();
+            EXPECT_EQ(value(a.previous_scale), value(b.previous_scale)) << step;
+            for (std::size_t i = 0; i < a.previous.size(); ++i)
+                for (std::int64_t j = 0; j < a.previous[i].count(); ++j)
+                    ASSERT_EQ(a.previous[i].as<float>()[j], b.previous[i].as<float>()[j]) << step;
+            EXPECT_EQ(ahead.weights(0), waiting.weights(0)) << step;
+        }
+    }
+}
+
 TEST_F(OracleTest, ARankTakesItsShareAndExchangesEverything) {
     Rig rig(shard(), SecondGradient::previous_weights, 1, 3);
     for (std::int64_t step = 1; step <= 2; ++step) {

@@ -12,29 +12,37 @@ protected:
     // One stepper with its machine.
     struct Rig {
         explicit Rig(const RunConfig& config, int threads = 2)
-            : cpu(threads), comm(make_single()), stepper(config, *comm) {
-            stepper.allocate(&cpu);
+            : backend(config, threads), comm(make_single()), stepper(config, *comm) {
+            stepper.allocate(backend.device());
             stepper.runner().parameters().initialize(config.init_seed());
         }
         StepReport step(std::int64_t k) { return stepper.step(k, hash); }
         // Every byte that training keeps, by name.
-        std::map<std::string, std::string> bytes() const {
+        std::map<std::string, std::string> bytes() {
             std::map<std::string, std::string> all;
             auto add = [&](const std::vector<NamedTensor>& list) {
-                for (const NamedTensor& t : list)
-                    all[t.name] = std::string(static_cast<const char*>(t.tensor.data), t.tensor.bytes());
+                for (const NamedTensor& t : list) {
+                    std::string& to = all[t.name] = std::string(t.tensor.bytes(), 0);
+                    copy_to_host(backend.device(), to.data(), t.tensor.data, t.tensor.bytes());
+                }
             };
-            add(const_cast<Stepper&>(stepper).runner().named_weights());
+            add(stepper.runner().named_weights());
             add(stepper.named_state());
             return all;
         }
-        // The first value of a parameter.
-        float& weight(const std::string& name) {
+        Tensor weight(const std::string& name) {
             for (const NamedTensor& t : stepper.runner().named_weights())
-                if (t.name == name) return *t.tensor.as<float>();
+                if (t.name == name) return t.tensor;
             throw std::runtime_error("no parameter " + name);
         }
-        Cpu cpu;
+        // Puts `value` in the first place of a parameter; gives what was there.
+        float exchange(const std::string& name, float value) {
+            float before = 0;
+            copy_to_host(backend.device(), &before, weight(name).data, sizeof before);
+            copy_to_device(backend.device(), weight(name).data, &value, sizeof value);
+            return before;
+        }
+        testing::RunDevice backend;
         std::unique_ptr<Communicator> comm;
         Stepper stepper;
         TokenStreamHash hash;
@@ -56,8 +64,7 @@ TEST_F(StepperTest, ABadStepChangesNothing) {
             Rig rig(config({"optimizer=" + optimizer, std::string("precision.compute=") + compute}));
             for (std::int64_t k = 1; k <= 3; ++k) ASSERT_TRUE(rig.step(k).ok());
 
-            float& weight = rig.weight("h.1.ln_2.weight");
-            const float healthy = std::exchange(weight, std::numeric_limits<float>::infinity());
+            const float healthy = rig.exchange("h.1.ln_2.weight", std::numeric_limits<float>::infinity());
             const auto before = rig.bytes();
             const StepReport report = rig.step(4);
             EXPECT_FALSE(report.ok());
@@ -67,10 +74,35 @@ TEST_F(StepperTest, ABadStepChangesNothing) {
             EXPECT_FALSE(rig.step(5).ok());
             expect_same_bytes(before, rig.bytes());
 
-            weight = healthy;
+            rig.exchange("h.1.ln_2.weight", healthy);
             EXPECT_TRUE(rig.step(6).ok());
             EXPECT_NE(before.at("wte.weight"), rig.bytes().at("wte.weight"));
         }
+}
+
+// The host runs ahead where it can: of two steps under way, a bad one voids the other, its culprit is found with the
+// weights it had, and the run goes on to the bytes of one that always waited.
+TEST_F(StepperTest, RunningAheadOfABadStepChangesNothingEither) {
+    for (const char* second : {"previous_weights", "prefetch"}) {
+        const RunConfig run = config({"optimizer=muon-mvr2", std::string("second_gradient=") + second});
+        Rig ahead(run), waiting(run);
+        const std::string name = "h.1.ln_2.weight";
+        for (std::int64_t k = 1; k <= 3; ++k)
+            for (Rig* rig : {&ahead, &waiting}) ASSERT_TRUE(rig->step(k).ok());
+
+        const float healthy = ahead.exchange(name, std::numeric_limits<float>::infinity());
+        waiting.exchange(name, std::numeric_limits<float>::infinity());
+        TokenStreamHash discarded;
+        for (int k = 0; k < ahead.stepper.most_under_way(); ++k) ahead.stepper.start(4 + k, discarded);
+        EXPECT_FALSE(ahead.stepper.finish().ok());
+        EXPECT_FALSE(waiting.step(4).ok());
+        expect_same_bytes(ahead.bytes(), waiting.bytes());
+        EXPECT_EQ(ahead.stepper.find_culprit(4).substr(0, name.size()), name);
+        ahead.exchange(name, healthy), waiting.exchange(name, healthy);
+        // A gradient prefetched in the bad step was taken at the bad weights, so the next step is bad in both.
+        for (std::int64_t k = 5; k <= 8; ++k) EXPECT_EQ(ahead.step(k).reading.loss, waiting.step(k).reading.loss) << k;
+        expect_same_bytes(ahead.bytes(), waiting.bytes());
+    }
 }
 
 // Whatever holds the first number that is not finite is named, also when it is no weight.
@@ -78,16 +110,15 @@ TEST_F(StepperTest, TheCulpritIsTheFirstBadTensor) {
     for (const char* name :
          {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight", "h.1.mlp.c_proj.bias", "ln_f.bias"}) {
         Rig rig(config());
-        rig.weight(name) = NAN;
+        rig.exchange(name, NAN);
         EXPECT_FALSE(rig.step(1).ok());
         const std::string culprit = rig.stepper.find_culprit(1);
         EXPECT_EQ(culprit.substr(0, culprit.find(' ')), name) << culprit;
     }
     // Finite weights whose products overflow: the tensor that first holds the infinity.
     Rig rig(config());
-    for (const NamedTensor& t : rig.stepper.runner().named_weights())
-        if (t.name == "h.0.mlp.c_fc.weight")
-            for (std::int64_t i = 0; i < t.tensor.count(); ++i) t.tensor.as<float>()[i] = 3e38f;
+    const Tensor weight = rig.weight("h.0.mlp.c_fc.weight");
+    copy_to_device(rig.backend.device(), weight.data, std::vector<float>(weight.count(), 3e38f).data(), weight.bytes());
     EXPECT_FALSE(rig.step(1).ok());
     const std::string culprit = rig.stepper.find_culprit(1);
     EXPECT_NE(culprit.find("is not finite"), std::string::npos) << culprit;
@@ -154,8 +185,11 @@ TEST_F(StepperTest, MicroBatchesChangeOnlyRounding) {
         hashes.push_back(hash.state());
         losses.push_back(rig.stepper.oracle().read().loss);
         auto& all = gradients.emplace_back();
-        for (const Tensor& t : rig.stepper.runner().parameters().gradients())
-            all.insert(all.end(), t.as<float>(), t.as<float>() + t.count());
+        for (const Tensor& t : rig.stepper.runner().parameters().gradients()) {
+            std::vector<float> values(t.count());
+            copy_to_host(rig.backend.device(), values.data(), t.data, t.bytes());
+            all.insert(all.end(), values.begin(), values.end());
+        }
     }
     for (std::size_t k = 1; k < gradients.size(); ++k) {
         double difference = 0, norm = 0;
