@@ -61,6 +61,12 @@ void* Cuda::scratch(std::int64_t bytes) {
     return scratch_.back().data;
 }
 
+std::int64_t free_bytes(Cuda&) {
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return static_cast<std::int64_t>(free);
+}
+
 void* allocate(Cuda&, std::int64_t bytes) {
     void* data = nullptr;
     if (const cudaError_t error = cudaMalloc(&data, static_cast<std::size_t>(bytes)); error != cudaSuccess) {

@@ -89,8 +89,8 @@ Measured measure(RunConfig config, const Options& options, bool profile) {
     config.data = {.train = {shard.path()}, .validation = {}, .validation_fraction = 0};
     config.evaluation.every = 0;
     const std::unique_ptr<Communicator> comm = make_single();
-    Stepper stepper(config, *comm);
     Backend backend(config);
+    Stepper stepper(config, *comm);
     stepper.allocate(backend.device());
     stepper.runner().parameters().initialize(config.init_seed());
 

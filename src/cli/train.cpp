@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 namespace steepest::cli {
 
@@ -58,6 +59,7 @@ void print_plan(const RunConfig& config, Stepper& stepper) {
 void train(const Options& options) {
     const RunConfig config = options.config.load();
     const std::unique_ptr<Communicator> comm = make_single();
+    std::optional<Backend> backend;  // outlives what lies in its memory
     Trainer trainer(config, *comm);
     if (options.dry_run) return print_plan(config, trainer.stepper());
 
@@ -66,7 +68,8 @@ void train(const Options& options) {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
     // Before the run's folder is made: a device that is not there must leave nothing behind.
-    Backend backend(config);
+    backend.emplace(config);
+    trainer.stepper().runner().require_memory(backend->device());
     RunDirectory directory({.runs = config.runs,
                             .name = config.name,
                             .config_path = options.config.path(),
@@ -74,10 +77,10 @@ void train(const Options& options) {
                             .resume = options.resume,
                             .overwrite = options.overwrite});
     Console console({.name = directory.name(), .log_path = directory.train_log_path(), .quiet = options.quiet});
-    console.logger().info("{}", backend.describe());
-    if (const std::string& why = backend.why_no_gpu(); !why.empty()) console.logger().info("no GPU: {}", why);
-    options.config.restore_library_choices(backend.device(), console.logger());
-    trainer.run(backend.device(), backend.describe(), directory, console);
+    console.logger().info("{}", backend->describe());
+    if (const std::string& why = backend->why_no_gpu(); !why.empty()) console.logger().info("no GPU: {}", why);
+    options.config.restore_library_choices(backend->device(), console.logger());
+    trainer.run(backend->device(), backend->describe(), directory, console);
 }
 
 }  // namespace

@@ -12,6 +12,9 @@ namespace steepest {
 //   allocate: uninitialised bytes, aligned to 64; throws DeviceError when there are none.
 //   copy_*:   after every op that was run before; return when the bytes are there.
 //   fill_zero: after every op that was run before, and before every op that is run from now on.
+//   free_bytes: what allocate() could give at most; no more than a bound where the system promises more than it has.
+std::int64_t free_bytes(Cpu&);
+std::int64_t free_bytes(Cuda&);
 void* allocate(Cpu&, std::int64_t bytes);
 void* allocate(Cuda&, std::int64_t bytes);
 void release(Cpu&, void* data, std::int64_t bytes);
@@ -23,6 +26,9 @@ void copy_to_host(Cuda&, void* host, const void* device, std::int64_t bytes);
 void fill_zero(Cpu&, void* device, std::int64_t bytes);
 void fill_zero(Cuda&, void* device, std::int64_t bytes);
 
+inline std::int64_t free_bytes(Device d) {
+    return std::visit([](auto* b) { return free_bytes(*b); }, d);
+}
 inline void copy_to_device(Device d, void* device, const void* host, std::int64_t bytes) {
     std::visit([&](auto* b) { copy_to_device(*b, device, host, bytes); }, d);
 }

@@ -1,5 +1,7 @@
 #include "train/model_runner.h"
 
+#include "core/error.h"
+
 namespace steepest {
 
 namespace {
@@ -28,6 +30,19 @@ ModelRunner::ModelRunner(const RunConfig& config, Purpose purpose)
     parameters_.plan(layouts_.weights, purpose == Purpose::train ? layouts_.gradients : nowhere);
     model_.plan(layouts_.activations, sequences);
     sampler_.plan(layouts_.scratch);
+}
+
+void ModelRunner::require_memory(Device device) const {
+    const auto mebibytes = [](std::int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; };
+    std::int64_t total = 0;
+    std::string plan;
+    for (const MemoryLine& line : memory()) {
+        total += line.bytes;
+        plan += "\n  " + line.what + ": " + mebibytes(line.bytes);
+    }
+    if (const std::int64_t free = free_bytes(device); total > free)
+        throw InputError("the run needs " + mebibytes(total) + " and the device has " + mebibytes(free) +
+                         " free; a smaller micro_batch needs fewer activations" + plan);
 }
 
 void ModelRunner::allocate(Device device) {

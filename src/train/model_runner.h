@@ -29,6 +29,8 @@ public:
     ModelRunner(const ModelRunner&) = delete;
     ModelRunner& operator=(const ModelRunner&) = delete;
 
+    // Throws InputError with the plan if the device cannot hold it; nothing is allocated.
+    void require_memory(Device device) const;
     // Gives everything planned, here and by whoever shares these layouts, its memory.
     void allocate(Device device);
 

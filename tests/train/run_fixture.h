@@ -133,6 +133,7 @@ protected:
         return train(name, config(sets), how);
     }
     std::string train(const RunConfig& config, const How& how) const {
+        RunDevice run_on(config, how.threads);
         const auto comm = make_single();
         Trainer trainer(config, *comm);
         RunDirectory directory({.runs = config.runs,
@@ -145,7 +146,6 @@ protected:
                          .quiet = true,
                          .terminal = false,
                          .clock = how.clock});
-        RunDevice run_on(config, how.threads);
         trainer.run(run_on.device(), "under test", directory, console);
         return directory.path();
     }
