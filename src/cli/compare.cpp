@@ -5,15 +5,18 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/suggest.h"
+#include "report/arm_tables.h"
 #include "report/csv.h"
 #include "report/picture.h"
 #include "report/text_plot.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <sys/ioctl.h>
+#include <thread>
 #include <unistd.h>
 
 namespace steepest::cli {
@@ -26,17 +29,15 @@ struct Options {
     std::vector<std::string> runs, pictures;
     std::string baseline, by = "step", csv;
     std::vector<double> targets;
-    bool plot = false, train = false, all_differences = false;
+    bool plot = false, train = false, all_differences = false, one_line_a_run = false;
+    std::vector<std::string> only;
 };
 
-std::size_t baseline_of(const std::vector<report::RunRecord>& runs, const std::string& name) {
+std::size_t baseline_of(const std::vector<std::string>& names, const std::string& name) {
     if (name.empty()) return 0;
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-        if (runs[i].name == name) return i;
-        names.push_back(runs[i].name);
-    }
-    throw InputError("--baseline: " + not_one_of(name, names));
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) throw InputError("--baseline: " + not_one_of(name, names));
+    return found - names.begin();
 }
 
 bool utf8_terminal() {
@@ -70,18 +71,61 @@ std::string plot(const std::vector<report::RunRecord>& runs, report::Axis axis) 
     return report::text_plot(series, style);
 }
 
+std::string run_text(const std::vector<report::RunRecord>& runs, report::Axis axis, const Options& options) {
+    std::vector<std::string> names;
+    for (const report::RunRecord& run : runs) names.push_back(run.name);
+    std::string text = report::comparison_table(runs, baseline_of(names, options.baseline), axis);
+    if (!options.targets.empty()) text += "\n" + report::target_table(runs, options.targets);
+    return text;
+}
+
+// The arm that a baseline names, by its own name or one of its runs'.
+std::size_t baseline_arm(const std::vector<report::RunRecord>& runs, const report::Arms& arms,
+                         const std::string& name) {
+    std::vector<std::string> names;
+    for (std::size_t a = 0; a < arms.arms.size(); ++a) {
+        names.push_back(arms.arms[a].name);
+        for (const report::ArmPoint& point : arms.arms[a].points)
+            for (const std::size_t run : point.runs)
+                if (runs[run].name == name) return a;
+    }
+    return baseline_of(names, name);
+}
+
+std::string arm_text(const std::vector<report::RunRecord>& runs, const report::Arms& arms, const Options& options) {
+    const std::size_t baseline = baseline_arm(runs, arms, options.baseline);
+    std::string text = report::arm_table(runs, arms, baseline) + "\n" + report::arm_cost_table(runs, arms, baseline);
+    if (!options.targets.empty()) text += "\n" + report::arm_target_table(runs, arms, options.targets);
+    if (const std::string rates = report::learning_rate_table(arms); !rates.empty()) text += "\n" + rates;
+    return text;
+}
+
+// The first run at each arm's best learning rate, under the arm's name.
+std::vector<report::RunRecord> one_an_arm(const std::vector<report::RunRecord>& runs, const report::Arms& arms) {
+    std::vector<report::RunRecord> chosen;
+    for (const report::Arm& arm : arms.arms) {
+        chosen.push_back(runs[arm.chosen().runs.front()]);
+        chosen.back().name = arm.name;
+        chosen.back().eval = report::mean_curve(runs, arm.chosen());
+    }
+    return chosen;
+}
+
 void compare(const Options& options) {
     const report::Axis axis = report::parse_axis(options.by);
     for (const std::string& path : options.pictures) report::check_picture_name(path);
-    const std::vector<report::RunRecord> runs = report::read_runs(options.runs);
-    const std::size_t baseline = baseline_of(runs, options.baseline);
+    const bool train = !options.csv.empty() || options.train;
+    const report::ReadOptions reading = {.most_train_rows = train ? std::size_t(-1) : 0,
+                                         .threads = static_cast<int>(std::thread::hardware_concurrency())};
+    const std::vector<report::RunRecord> runs = report::read_runs(options.runs, reading);
+    const report::Arms arms = report::arms_of(runs, axis);
+    const bool by_arm = arms.worth_showing && !options.one_line_a_run;
 
-    std::string text = report::comparison_table(runs, baseline, axis);
-    if (!options.targets.empty()) text += "\n" + report::target_table(runs, options.targets);
-    const std::string differences =
-        report::config_differences(runs, options.all_differences ? std::size_t(-1) : kMostDifferences);
+    std::string text = by_arm ? arm_text(runs, arms, options) : run_text(runs, axis, options);
+    const std::size_t most = options.all_differences ? std::size_t(-1) : kMostDifferences;
+    const std::string differences = report::config_differences(by_arm ? one_an_arm(runs, arms) : runs, most);
     if (!differences.empty()) text += "\nwhat differs\n" + differences;
-    if (options.plot || ::isatty(STDOUT_FILENO)) text += "\n" + plot(runs, axis);
+    if (options.plot || ::isatty(STDOUT_FILENO)) text += "\n" + plot(by_arm ? one_an_arm(runs, arms) : runs, axis);
     std::fputs(text.c_str(), stdout);
     // A missing Python must not cost the table that is already made.
     std::fflush(stdout);
@@ -97,8 +141,10 @@ void compare(const Options& options) {
 
 Action add_compare(CLI::App& app) {
     const auto options = std::make_shared<Options>();
-    app.add_option("RUN", options->runs, "run directories or log.jsonl files")->required();
-    app.add_option("--baseline", options->baseline, "name of the run the others are measured against; the first one");
+    app.add_option("RUN", options->runs, "run directories, log files, or folders of runs such as a sweep")->required();
+    app.add_option("--baseline", options->baseline,
+                   "run or arm the others are measured against; by default the first one");
+    app.add_flag("--runs", options->one_line_a_run, "one line a run also where several runs make an arm");
     app.add_option("--target", options->targets, "also the cost to this validation loss, in nats a token; repeatable")
         ->type_name("LOSS")
         ->allow_extra_args(false);

@@ -1,45 +1,16 @@
 #include "report/compare.h"
 
 #include "report/table.h"
+#include "report/text.h"
 
 #include <cmath>
-#include <cstdio>
 
 namespace steepest::report {
 
 namespace {
 
-constexpr int kLossDecimals = 4;
-
 std::string loss_text(double loss, bool evaluated) {
     return std::isfinite(loss) ? fixed(loss, kLossDecimals) : evaluated ? "not finite" : "-";
-}
-
-// More digits for what is quick, so that the ratios can be checked by eye.
-std::string seconds_text(double seconds) { return fixed(seconds, seconds < 10 ? 2 : seconds < 1000 ? 1 : 0); }
-
-std::string ratio_text(double baseline, double run) {
-    const double ratio = baseline / run;
-    return std::isfinite(ratio) ? fixed(ratio, 2) + "x" : "-";
-}
-
-std::string axis_text(Axis axis, double x) {
-    switch (axis) {
-        case Axis::step:
-            return "step " + grouped(x);
-        case Axis::tokens:
-            return grouped(x) + " tokens";
-        case Axis::gradients:
-            return grouped(x) + " gradients";
-        case Axis::seconds:
-            return seconds_text(x) + " s";
-        case Axis::flops: {
-            char text[32];
-            std::snprintf(text, sizeof text, "%.3g FLOPs", x);
-            return text;
-        }
-    }
-    return {};
 }
 
 }  // namespace
@@ -104,7 +75,7 @@ std::string comparison_table(std::span<const RunRecord> runs, std::size_t baseli
         }
         const double state =
             run.start.optimizer_state_bytes < 0 ? kUnknown : run.start.optimizer_state_bytes / 1048576.0;
-        row.insert(row.end(), {fixed(run.step_ms_median(), 1), fixed(100 * run.optimizer_share(), 1), fixed(state, 1),
+        row.insert(row.end(), {fixed(run.step_ms_median, 1), fixed(100 * run.optimizer_share, 1), fixed(state, 1),
                                status_text(run)});
         table.add(std::move(row));
     }

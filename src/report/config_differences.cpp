@@ -1,4 +1,5 @@
 // Which keys of the resolved configs differ between runs.
+#include "report/arm_key.h"
 #include "report/compare.h"
 #include "report/table.h"
 
@@ -14,13 +15,6 @@ namespace {
 constexpr std::size_t kMostColumns = 6;
 constexpr int kMostWidth = 24;
 constexpr const char* kAbsent = "-";
-
-// What a run is called, where it lies and what a preset says about itself: no part of what was computed.
-bool is_label(std::string_view pointer) {
-    constexpr std::string_view kLabels[] = {"name", "description", "paper",     "evidence",
-                                            "run",  "runs",        "directory", "output"};
-    return std::ranges::find(kLabels, pointer.substr(pointer.rfind('/') + 1)) != std::end(kLabels);
-}
 
 // "/optimizer/groups/matrices" -> "optimizer.groups.matrices", as --set takes it.
 std::string dotted(std::string_view pointer) {

@@ -4,6 +4,9 @@
 #include "core/json.h"
 
 #include <algorithm>
+#include <cstring>
+#include <simdjson.h>
+#include <vector>
 
 namespace steepest::report {
 
@@ -71,9 +74,69 @@ LogLine::Kind kind_of(std::string_view name) {
     return found == std::end(kKinds) ? LogLine::Kind::other : found->second;
 }
 
-}  // namespace
+// What a train or eval line must have.
+enum Field : unsigned { kStep = 1, kTokens = 2, kGradients = 4, kModelFlops = 8, kOptimizerFlops = 16, kLoss = 32 };
+constexpr unsigned kEveryField = 63;
 
-std::optional<LogLine> parse_log_line(std::string_view text, const std::string& path, std::int64_t number) {
+bool take_integer(const simdjson::dom::element& value, std::int64_t& out) {
+    return value.get(out) == simdjson::SUCCESS;
+}
+bool take_number(const simdjson::dom::element& value, double& out) {
+    if (value.is_null()) return out = kUnknown, true;
+    return value.get(out) == simdjson::SUCCESS;
+}
+
+bool take_clock(const simdjson::dom::element& value, LogLine& line) {
+    simdjson::dom::object clock;
+    if (value.get(clock)) return true;
+    bool good = true;
+    for (const auto& [key, time] : clock) {
+        if (key == "step_ms") good &= take_number(time, line.step_ms);
+        if (key == "optimizer_ms") good &= take_number(time, line.optimizer_ms);
+        if (key == "train_s") good &= take_number(time, line.train_s);
+        if (key == "wall_s") good &= take_number(time, line.wall_s);
+    }
+    return good;
+}
+
+// Train and eval lines, which are nearly all there are. False for every other line and for one with a mistake.
+bool take_row(const simdjson::dom::object& object, LogLine& line) {
+    unsigned found = 0;
+    bool good = true, split = false;
+    for (const auto& [key, value] : object) {
+        if (key == "kind") {
+            std::string_view kind;
+            if (value.get(kind)) return false;
+            line.kind = kind_of(kind);
+            if (line.kind != LogLine::Kind::train && line.kind != LogLine::Kind::eval) return false;
+        } else if (key == "step") {
+            good &= take_integer(value, line.step), found |= kStep;
+        } else if (key == "tokens") {
+            good &= take_integer(value, line.tokens), found |= kTokens;
+        } else if (key == "gradients") {
+            good &= take_integer(value, line.gradients), found |= kGradients;
+        } else if (key == "model_flops") {
+            good &= take_number(value, line.model_flops), found |= kModelFlops;
+        } else if (key == "optimizer_flops") {
+            good &= take_number(value, line.optimizer_flops), found |= kOptimizerFlops;
+        } else if (key == "loss") {
+            good &= take_number(value, line.loss), found |= kLoss;
+        } else if (key == "skipped") {
+            bool skipped = false;
+            line.skipped = value.get(skipped) == simdjson::SUCCESS && skipped;
+        } else if (key == "split") {
+            std::string_view name;
+            good &= value.get(name) == simdjson::SUCCESS, split = true, line.split = name;
+        } else if (key == "time") {
+            good &= take_clock(value, line);
+        }
+    }
+    return good && found == kEveryField && line.kind != LogLine::Kind::other &&
+           (split || line.kind == LogLine::Kind::train);
+}
+
+// Lines that come once, and those with a mistake, whose error text needs what was found.
+std::optional<LogLine> parse_slowly(std::string_view text, const std::string& path, std::int64_t number) {
     const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (json.is_discarded()) return std::nullopt;
     const auto kind = json.is_object() ? json.find("kind") : json.end();
@@ -92,6 +155,8 @@ std::optional<LogLine> parse_log_line(std::string_view text, const std::string& 
                       .optimizer = fields.text_or("optimizer", ""),
                       .device = fields.text_or("device", ""),
                       .commit = fields.text_or("commit", ""),
+                      .init = fields.text_or("init", ""),
+                      .data = fields.text_or("data", ""),
                       .parameters = fields.integer_or("parameters", 0),
                       .steps = fields.integer_or("steps", 0),
                       .tokens_per_step = fields.integer_or("tokens_per_step", 0),
@@ -113,6 +178,29 @@ std::optional<LogLine> parse_log_line(std::string_view text, const std::string& 
         line.train_s = clock.number_or("train_s", kUnknown), line.wall_s = clock.number_or("wall_s", kUnknown);
     }
     return line;
+}
+
+}  // namespace
+
+struct LogParser::Buffers {
+    simdjson::dom::parser parser;
+    std::vector<char> padded;
+};
+
+LogParser::LogParser() : buffers_(std::make_unique<Buffers>()) {}
+LogParser::~LogParser() = default;
+
+std::optional<LogLine> LogParser::parse(std::string_view text, const std::string& path, std::int64_t number) {
+    // simdjson reads past the text's end; a line at the end of a mapped file has nothing there.
+    if (buffers_->padded.size() < text.size() + simdjson::SIMDJSON_PADDING)
+        buffers_->padded.resize(2 * text.size() + simdjson::SIMDJSON_PADDING);
+    std::memcpy(buffers_->padded.data(), text.data(), text.size());
+    std::optional<LogLine> line(std::in_place);
+    simdjson::dom::object object;
+    if (buffers_->parser.parse(buffers_->padded.data(), text.size(), false).get(object) == simdjson::SUCCESS &&
+        take_row(object, *line))
+        return line;
+    return parse_slowly(text, path, number);
 }
 
 }  // namespace steepest::report

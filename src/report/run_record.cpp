@@ -4,12 +4,16 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/suggest.h"
+#include "report/thinned.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <set>
+#include <thread>
 
 namespace steepest::report {
 
@@ -55,36 +59,68 @@ std::string shortened(std::string_view text) {
     return text.size() <= kMost ? std::string(text) : std::string(text.substr(0, kMost)) + "...";
 }
 
-void take(const LogLine& line, const std::string& where, RunRecord& run) {
-    const auto in_order = [&](const Curve& curve, const char* kind) {
-        if (curve.empty() || line.step >= curve.step.back()) return;
-        throw InputError(where + "step " + std::to_string(line.step) + " of " + kind + " comes after step " +
-                         std::to_string(curve.step.back()) + ": the log is not one curve");
-    };
-    run.last_step = std::max(run.last_step, line.step);
-    switch (line.kind) {
-        case LogLine::Kind::train:
-            in_order(run.train, "train");
-            run.train.add(line);
-            run.skipped_steps += line.skipped;
-            run.step_ms.push_back(line.step_ms), run.optimizer_ms.push_back(line.optimizer_ms);
-            break;
-        case LogLine::Kind::eval:
-            if (line.split != "validation") return;
-            in_order(run.eval, "eval");
-            run.eval.add(line);
-            break;
-        case LogLine::Kind::resume:
-            ++run.resumes, run.status = RunStatus::unfinished;
-            break;
-        case LogLine::Kind::end:
-            run.status = status_of(line.reason, where);
-            break;
-        case LogLine::Kind::start:
-        case LogLine::Kind::other:
-            break;
-    }
+double median(std::vector<double>& values) {
+    if (values.empty()) return kUnknown;
+    std::ranges::sort(values);
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
+
+// A log read line by line into a record.
+class Reader {
+public:
+    Reader(RunRecord& run, bool keep_train) : run_(run), keep_train_(keep_train) {}
+
+    void take(const LogLine& line, std::int64_t number) {
+        run_.last_step = std::max(run_.last_step, line.step);
+        switch (line.kind) {
+            case LogLine::Kind::train:
+                in_order(last_train_, line.step, "train", number);
+                if (keep_train_) run_.train.add(line);
+                run_.skipped_steps += line.skipped;
+                take_time(line);
+                break;
+            case LogLine::Kind::eval:
+                if (line.split != "validation") return;
+                in_order(last_eval_, line.step, "eval", number);
+                run_.eval.add(line);
+                break;
+            case LogLine::Kind::resume:
+                ++run_.resumes, run_.status = RunStatus::unfinished;
+                break;
+            case LogLine::Kind::end:
+                run_.status = status_of(line.reason, where(number));
+                break;
+            case LogLine::Kind::start:
+            case LogLine::Kind::other:
+                break;
+        }
+    }
+    void finish() {
+        run_.step_ms_median = median(step_ms_);
+        if (all_ms_ > 0) run_.optimizer_share = optimizer_ms_ / all_ms_;
+    }
+    std::string where(std::int64_t number) const { return run_.log_path + ":" + std::to_string(number) + ": "; }
+
+private:
+    void in_order(std::int64_t& last, std::int64_t step, const char* kind, std::int64_t number) const {
+        if (step < last)
+            throw InputError(where(number) + "step " + std::to_string(step) + " of " + kind + " comes after step " +
+                             std::to_string(last) + ": the log is not one curve");
+        last = step;
+    }
+    void take_time(const LogLine& line) {
+        if (!std::isfinite(line.step_ms)) return;
+        step_ms_.push_back(line.step_ms);
+        if (std::isfinite(line.optimizer_ms)) optimizer_ms_ += line.optimizer_ms, all_ms_ += line.step_ms;
+    }
+
+    RunRecord& run_;
+    bool keep_train_;
+    std::int64_t last_train_ = 0, last_eval_ = 0;
+    std::vector<double> step_ms_;
+    double optimizer_ms_ = 0, all_ms_ = 0;
+};
 
 void flatten(const Json& json, const std::string& pointer, std::vector<std::pair<std::string, std::string>>& out) {
     if (!json.is_object() || json.empty()) {
@@ -115,28 +151,12 @@ double RunRecord::best_loss() const {
     return best;
 }
 
-double RunRecord::step_ms_median() const {
-    std::vector<double> known;
-    std::ranges::copy_if(step_ms, std::back_inserter(known), [](double ms) { return std::isfinite(ms); });
-    if (known.empty()) return kUnknown;
-    std::ranges::sort(known);
-    const std::size_t middle = known.size() / 2;
-    return known.size() % 2 ? known[middle] : (known[middle - 1] + known[middle]) / 2;
-}
-
-double RunRecord::optimizer_share() const {
-    double optimizer = 0, all = 0;
-    for (std::size_t i = 0; i < step_ms.size(); ++i) {
-        if (!std::isfinite(step_ms[i]) || !std::isfinite(optimizer_ms[i])) continue;
-        optimizer += optimizer_ms[i], all += step_ms[i];
-    }
-    return all > 0 ? optimizer / all : kUnknown;
-}
-
-RunRecord read_run(const std::string& path) {
+RunRecord read_run(const std::string& path, const ReadOptions& options) {
     const fs::path log = log_of(path);
     RunRecord run;
     run.log_path = log.string(), run.name = name_of(log);
+    Reader reader(run, options.most_train_rows > 0);
+    LogParser parser;
 
     const MappedFile file(run.log_path);
     std::string_view rest = file.text();
@@ -145,10 +165,10 @@ RunRecord read_run(const std::string& path) {
         const std::size_t end = rest.find('\n');
         const std::string_view text = rest.substr(0, end);
         rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-        const std::string where = run.log_path + ":" + std::to_string(number) + ": ";
 
-        const auto line = parse_log_line(text, run.log_path, number);
+        const auto line = parser.parse(text, run.log_path, number);
         if (!line) {
+            const std::string where = reader.where(number);
             if (number == 1) throw InputError(where + "not a run log: not JSON: " + shortened(text));
             if (end != std::string_view::npos) throw InputError(where + "not JSON: " + shortened(text));
             run.partial_last_line = true;
@@ -156,26 +176,61 @@ RunRecord read_run(const std::string& path) {
         }
         if (number == 1) {
             if (line->kind != LogLine::Kind::start)
-                throw InputError(where + "not a run log: its first line must be of kind \"start\"");
+                throw InputError(reader.where(number) + "not a run log: its first line must be of kind \"start\"");
             run.start = line->start;
         }
-        take(*line, where, run);
+        reader.take(*line, number);
     }
+    reader.finish();
+    run.train = thinned(std::move(run.train), options.most_train_rows);
     const fs::path config = log.parent_path() / "config.json";
     if (log.filename() == kLogName && fs::exists(config))
         flatten(parse_json(read_file(config.string()), config.string()), "", run.config);
     return run;
 }
 
-std::vector<RunRecord> read_runs(const std::vector<std::string>& paths) {
-    std::vector<RunRecord> runs;
+std::vector<std::string> find_runs(const std::string& path) {
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored) || fs::exists(fs::path(path) / kLogName, ignored)) return {path};
+    std::vector<std::string> found;
+    for (fs::recursive_directory_iterator at(path, ignored), end; at != end; at.increment(ignored)) {
+        if (!at->is_directory(ignored) || !fs::exists(at->path() / kLogName, ignored)) continue;
+        found.push_back(at->path().string());
+        // What is below a run is its own.
+        at.disable_recursion_pending();
+    }
+    std::ranges::sort(found);
+    if (found.empty()) return {path};
+    return found;
+}
+
+std::vector<RunRecord> read_runs(const std::vector<std::string>& paths, const ReadOptions& options) {
     std::vector<std::string> given;
     std::set<std::string> seen;
-    for (const std::string& path : paths) {
-        RunRecord run = read_run(path);
-        if (!seen.insert(fs::weakly_canonical(run.log_path).string()).second) continue;
-        runs.push_back(std::move(run)), given.push_back(path);
+    for (const std::string& path : paths)
+        for (const std::string& run : find_runs(path))
+            if (seen.insert(fs::weakly_canonical(log_of(run)).string()).second) given.push_back(run);
+
+    std::vector<RunRecord> runs(given.size());
+    std::vector<std::exception_ptr> failures(given.size());
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+        for (std::size_t i; (i = next++) < given.size();) try {
+                runs[i] = read_run(given[i], options);
+            } catch (...) {
+                failures[i] = std::current_exception();
+            }
+    };
+    {
+        std::vector<std::jthread> others;
+        for (int i = 1; i < std::min<int>(options.threads, static_cast<int>(given.size())); ++i)
+            others.emplace_back(work);
+        work();
     }
+    // The first in the order given, whichever thread met one first.
+    for (const std::exception_ptr& failure : failures)
+        if (failure) std::rethrow_exception(failure);
+
     std::map<std::string, int> uses;
     for (const RunRecord& run : runs) ++uses[run.name];
     for (std::size_t i = 0; i < runs.size(); ++i)

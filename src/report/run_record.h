@@ -2,7 +2,9 @@
 // A run read back from its directory: its curves as columns, what it was, and how it ended.
 #include "report/log_line.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,9 +33,9 @@ struct RunRecord {
     std::string log_path;  // for error texts
     LogLine::Start start;
     Curve train;
-    Curve eval;  // of the validation split
-    // One a train line, in milliseconds; the optimizer's part is within the step.
-    std::vector<double> step_ms, optimizer_ms;
+    Curve eval;                         // of the validation split
+    double step_ms_median = kUnknown;   // over all logged steps; NaN where the log does not say
+    double optimizer_share = kUnknown;  // optimizer time of all steps over time of all steps, in [0, 1]
     RunStatus status = RunStatus::unfinished;
     std::int64_t last_step = 0;
     std::int64_t skipped_steps = 0;
@@ -44,17 +46,27 @@ struct RunRecord {
 
     std::string optimizer() const { return start.optimizer.empty() ? "-" : start.optimizer; }
     // All NaN where the log does not say.
-    double final_loss() const;       // of the last evaluation, not finite if that was not
-    double best_loss() const;        // least finite one
-    double step_ms_median() const;   // over all logged steps
-    double optimizer_share() const;  // optimizer time of all steps over time of all steps, in [0, 1]
+    double final_loss() const;  // of the last evaluation, not finite if that was not
+    double best_loss() const;   // least finite one
+};
+
+struct ReadOptions {
+    // Training rows kept a run: all of them, none, or so many with the extremes among them (see thinned.h). The rest of
+    // the record is the same.
+    std::size_t most_train_rows = std::numeric_limits<std::size_t>::max();
+    // Files read at once.
+    int threads = 1;
 };
 
 // `path` is a run directory or a log file. Throws InputError that names the file, and the line where there is one, for
 // what is missing, empty, broken before its last line, or no run log.
-RunRecord read_run(const std::string& path);
+RunRecord read_run(const std::string& path, const ReadOptions& options = {});
 
-// Several at once. A run named twice is read once; runs of one name in different places are named by their paths.
-std::vector<RunRecord> read_runs(const std::vector<std::string>& paths);
+// `path` itself if it is a run directory or a file, else every run directory below it, by name: a sweep.
+std::vector<std::string> find_runs(const std::string& path);
+
+// Several at once, folders of runs too. A run named twice is read once; runs of one name in different places are named
+// by their paths.
+std::vector<RunRecord> read_runs(const std::vector<std::string>& paths, const ReadOptions& options = {});
 
 }  // namespace steepest::report

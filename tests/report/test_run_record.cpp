@@ -35,8 +35,8 @@ TEST_F(RunRecordTest, ReadsColumnsMetadataAndConfig) {
 
     EXPECT_EQ(run.final_loss(), 4.25);
     EXPECT_EQ(run.best_loss(), 4.25);
-    EXPECT_EQ(run.step_ms_median(), 100);
-    EXPECT_DOUBLE_EQ(run.optimizer_share(), 60.0 / 300.0);
+    EXPECT_EQ(run.step_ms_median, 100);
+    EXPECT_DOUBLE_EQ(run.optimizer_share, 60.0 / 300.0);
     EXPECT_EQ(run.config,
               (std::vector<std::pair<std::string, std::string>>{
                   {"/name", "\"a\""}, {"/optimizer/groups/x~1y/lr", "0.02"}, {"/optimizer/list", "[1,2]"}}));
@@ -45,15 +45,15 @@ TEST_F(RunRecordTest, ReadsColumnsMetadataAndConfig) {
 TEST_F(RunRecordTest, MedianOfAnEvenCountIsTheMeanOfTheMiddleTwo) {
     const RunRecord run = read_run(this->run("a", start_line("a", "x") + train_line(1, 1, 10) + train_line(2, 1, 40) +
                                                       train_line(3, 1, 20) + train_line(4, 1, 1000)));
-    EXPECT_EQ(run.step_ms_median(), 30);
+    EXPECT_EQ(run.step_ms_median, 30);
 }
 
 TEST_F(RunRecordTest, WithoutEvaluationsOrTimesNothingIsKnown) {
     const RunRecord run = read_run(this->run("a", start_line("a", "x")));
     EXPECT_TRUE(std::isnan(run.final_loss()));
     EXPECT_TRUE(std::isnan(run.best_loss()));
-    EXPECT_TRUE(std::isnan(run.step_ms_median()));
-    EXPECT_TRUE(std::isnan(run.optimizer_share()));
+    EXPECT_TRUE(std::isnan(run.step_ms_median));
+    EXPECT_TRUE(std::isnan(run.optimizer_share));
     EXPECT_EQ(run.status, RunStatus::unfinished);
 }
 
