@@ -3,6 +3,7 @@
 #include "core/build_config.h"
 #include "core/clock.h"
 #include "core/config_writer.h"
+#include "core/device_peaks.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/hash.h"
@@ -79,6 +80,10 @@ Json Trainer::clock() const { return {{"train_s", state_.train_seconds}, {"wall_
 void Trainer::run(Device device, const std::string& device_name, RunDirectory& directory, Console& console) {
     const InterruptGuard interrupt;
     last_tick_ = monotonic_seconds();
+    if (const auto peaks = device_peaks(device_name)) {
+        const std::string& compute = config_.precision.compute;
+        peak_flops_ = compute == "bf16" ? peaks->bf16_flops : compute == "tf32" ? peaks->tf32_flops : peaks->f32_flops;
+    }
     stepper_.allocate(device);
     Checkpoints checkpoints(directory.checkpoints_path(), device, config_.checkpoint.keep, console.logger());
     if (!directory.resumed() || !resume(directory, checkpoints, console)) start(device_name, directory, console);
@@ -247,7 +252,9 @@ void Trainer::record(const StepReport& report, std::uint64_t data_hash, Console&
     line["time"] = {{"step_ms", report.seconds * 1e3},
                     {"optimizer_ms", json_number(static_cast<float>(report.optimizer_seconds * 1e3))},
                     {"tokens_per_s", static_cast<double>(config_.tokens_per_step()) / report.seconds},
-                    {"gflop_per_s", (stepper_.model_flops() + stepper_.optimizer_flops()) / report.seconds * 1e-9}};
+                    {"gflop_per_s", (stepper_.model_flops() + stepper_.optimizer_flops()) / report.seconds * 1e-9},
+                    {"model_flops_utilization",
+                     peak_flops_ > 0 ? Json(stepper_.model_flops() / report.seconds / peak_flops_) : Json()}};
     line["time"].update(clock());
     log_->write(line);
     console.progress({.step = step,

@@ -61,6 +61,7 @@ private:
     std::unique_ptr<RunLog> log_;
     Json manifest_;
     double last_tick_ = 0;
+    double peak_flops_ = 0;  // of the device at the precision of products; 0 if unknown
 };
 
 }  // namespace steepest

@@ -15,7 +15,7 @@ public:
     struct Options {
         std::string coefficients = "keller", precision = "bf16", form = "x";
         std::optional<int> steps;
-        int scratch_limit = 64;
+        int scratch_limit = 512;
 
         void fields(auto& f) {
             f("coefficients", coefficients, "the polynomials of the iteration, by name", OneOf(newton_schulz_names()));
@@ -26,7 +26,10 @@ public:
               "x: iterate on the matrix; gram: on its Gram matrix, half the work for wide matrices, but wrong by up to "
               "2e-4 where singular values are under 1e-3 of the largest",
               OneOf{"x", "gram"});
-            f("scratch_limit", scratch_limit, "MiB for matrices that are worked on at a time; one always fits",
+            f("scratch_limit", scratch_limit,
+              "MiB for matrices that are worked on at a time; one always fits. A GPU works on all of GPT-2 124M's at "
+              "once, and "
+              "launches a tenth as much",
               Range<int>{.low = 0});
         }
         void check(auto&& error) const {
