@@ -9,8 +9,8 @@
 // D = 64 the exponentials take half as long as the products (16 against 2048 flops a clock and multiprocessor of an
 // A100) and overlap only with the products of other warps. Blocks of 128 threads, two a multiprocessor, which the
 // registers allow; on sm_80, without spills:
-//   D = 64   128 queries, 64 keys a step, 48 KiB, 253 registers
-//   D = 128  128 queries, 32 keys a step, 64 KiB, 255 registers
+//   D = 64   128 queries, 64 keys a step, 48 KiB, 224 registers
+//   D = 128  128 queries, 32 keys a step, 64 KiB, 253 registers
 #include "kernels/cuda/attention_tiles.h"
 
 namespace steepest {
@@ -80,8 +80,8 @@ template <int kD, int kM, int kN>
 __global__ void __launch_bounds__(kAttentionThreads, 2)
     attention_forward(__nv_bfloat16* out, float* lse, const __nv_bfloat16* qkv, AttentionSizes z) {
     constexpr int kRows = ForwardTiles<kD, kM, kN>::kRows, kStage = 2 * kN * kD;
-    // Fragments of q stay in registers where there is room.
-    constexpr bool kKeepQueries = kM * kD <= 128;
+    // Fragments of q stay in registers where there is room for them on every architecture.
+    constexpr bool kKeepQueries = kM * kD <= 64;
     extern __shared__ __align__(128) __nv_bfloat16 shared[];
     __nv_bfloat16 *queries = shared, *stages = shared + kRows * kD;
 

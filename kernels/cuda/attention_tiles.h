@@ -24,14 +24,16 @@ __device__ inline int tile_offset(int row, int chunk) {
 template <int kD, int kRows>
 __device__ inline void load_tile(__nv_bfloat16* tile, const __nv_bfloat16* from, std::int64_t stride, int first,
                                  const AttentionSizes& z) {
-    constexpr int kChunks = kD / kChunk;
-    static_assert(kRows * kChunks % kAttentionThreads == 0);
+    constexpr int kChunks = kD / kChunk, kStep = kAttentionThreads / kChunks;
+    static_assert(kRows % kStep == 0 && kStep % 8 == 0);  // a thread's chunk and swizzle are the same in all its rows
+    const int row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
+    const bool inside = chunk * kChunk < z.D;
+    const __nv_bfloat16* source = from + (first + row) * stride + chunk * kChunk;
+    tile += tile_offset<kD>(row, chunk);
 #pragma unroll
-    for (int i = 0; i < kRows * kChunks / kAttentionThreads; ++i) {
-        const int at = i * kAttentionThreads + threadIdx.x, row = at / kChunks, chunk = at % kChunks;
-        const bool valid = first + row < z.T && chunk * kChunk < z.D;
-        copy_async(tile + tile_offset<kD>(row, chunk), valid ? from + (first + row) * stride + chunk * kChunk : from,
-                   valid);
+    for (int i = 0; i < kRows / kStep; ++i, source += kStep * stride) {
+        const bool valid = inside && first + row + i * kStep < z.T;
+        copy_async(tile + i * kStep * kD, valid ? source : from, valid);
     }
 }
 
@@ -54,7 +56,7 @@ __device__ inline LeftFragments<kM> left_fragments(const __nv_bfloat16* tile, in
 template <int kD, int kM, int kN, class Left>
 __device__ inline void multiply_by_rows(float (&c)[kM][kN][4], Left&& left, const __nv_bfloat16* right) {
     const int lane = threadIdx.x % kWarp;
-#pragma unroll
+#pragma unroll(kD > 64 ? 4 : kD / 16)  // whole, at D = 128, does not fit the registers of every architecture
     for (int k = 0; k < kD / 16; ++k) {
         const LeftFragments<kM> a = left(k);
 #pragma unroll

@@ -61,7 +61,7 @@ struct Forward {
 };
 
 template <class T, int kWidth, int kGroups>
-__global__ void __launch_bounds__(kMaxThreads) forward(const Forward<T> op) {
+__global__ void __launch_bounds__(kMaxThreads, 2) forward(const Forward<T> op) {
     const std::int64_t n = std::int64_t{blockIdx.x} * blockDim.y + threadIdx.y, offset = n * op.C;
     if (n >= op.rows) return;
     const int groups = op.C / kWidth;
