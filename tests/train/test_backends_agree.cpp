@@ -100,7 +100,7 @@ protected:
 };
 
 class BackendsAgree : public BackendsAgreeTest,
-                      public ::testing::WithParamInterface<std::tuple<const char*, const char*>> {};
+                      public ::testing::WithParamInterface<std::tuple<std::string, std::string>> {};
 
 TEST_P(BackendsAgree, OverTwentySteps) {
     if (!testing::testing_cuda()) GTEST_SKIP() << "no GPU is under test: STEEPEST_TEST_DEVICE is not cuda";
@@ -111,8 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Train, BackendsAgree,
                          ::testing::Combine(::testing::Values("adamw", "muon", "signsgd", "muon-mvr2"),
                                             ::testing::Values("fp32", "bf16")),
                          [](const auto& instance) {
-                             std::string name =
-                                 std::string(std::get<0>(instance.param)) + "_" + std::get<1>(instance.param);
+                             std::string name = std::get<0>(instance.param) + "_" + std::get<1>(instance.param);
                              std::replace(name.begin(), name.end(), '-', '_');
                              return name;
                          });
