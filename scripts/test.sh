@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up and runs every test: layers and formatting, the release build's tests, and all of them again under ASan and
-# UBSan. Prints the time of each part. STEEPEST_WERROR is on: a warning is a failure.
+# Sets up and runs every test: layers and formatting, the release build's tests, where there is nvcc those of the CUDA
+# backend on a GPU in software, and those of the CPU again under ASan and UBSan. Prints the time of each part.
+# STEEPEST_WERROR is on: a warning is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,11 +15,14 @@ part() {
 }
 
 jobs=$(nproc)
-build() { cmake --preset "$1" -DSTEEPEST_WERROR=ON -DSTEEPEST_TESTS=ON >/dev/null && cmake --build "build/$1" --parallel "$jobs" | tail -n 1; }
-run_tests() { ctest --test-dir "build/$1" --output-on-failure --parallel "$jobs" --timeout 1200 | tail -n 40; }
+build() {
+    cmake --preset "$1" -DSTEEPEST_WERROR=ON -DSTEEPEST_TESTS=ON "${@:2}" >/dev/null
+    cmake --build "build/$1" --parallel "$jobs" | tail -n 1
+}
+run_tests() { ctest --test-dir "build/$1" --output-on-failure --parallel "$jobs" --timeout 1200 "${@:2}" | tail -n 40; }
 portable() {
     # Without oneDNN: the build that machines without the package get, and its products.
-    cmake --preset release -DSTEEPEST_WERROR=ON -DSTEEPEST_ONEDNN=OFF -B build/portable >/dev/null
+    cmake --preset release -DSTEEPEST_WERROR=ON -DSTEEPEST_ONEDNN=OFF -DSTEEPEST_CUDA=OFF -B build/portable >/dev/null
     cmake --build build/portable --parallel "$jobs" --target test_ops steepest | tail -n 1
     OMP_WAIT_POLICY=passive build/portable/tests/test_ops --gtest_brief=1
 }
@@ -30,10 +34,16 @@ formatted() {
 part "packages" scripts/install_packages.sh build test
 part "text" scripts/get_bible.sh
 part "formatting" formatted
-part "build (release)" build release
-part "tests (release)" run_tests release
+# PTX alone: it is what the simulator runs, and a quarter of the compilation.
+part "build (release)" build release -DSTEEPEST_CUDA_ARCHITECTURES=80-virtual
+part "tests (release)" run_tests release --label-exclude gpu
+if command -v nvcc >/dev/null; then
+    part "tests (CUDA on a simulated GPU)" run_tests release --label-regex gpu
+else
+    echo "nvcc is not installed: the CUDA backend was not tested"
+fi
 part "build and products without oneDNN" portable
-part "build (ASan, UBSan)" build asan
+part "build (ASan, UBSan)" build asan -DSTEEPEST_CUDA=OFF
 part "tests (ASan, UBSan)" run_tests asan
 
 printf '\n== time of each part\n'

@@ -2,6 +2,7 @@
 // The real binary as a child process: what it prints, how it ends, and signals on the way.
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <functional>
 #include <gtest/gtest.h>
@@ -15,6 +16,10 @@
 
 namespace steepest::testing {
 
+// The binary that users get, or, where a GPU is under test, the one that differs in nothing but that its CUDA runtime
+// is a shared library, which a stand-in can replace.
+inline const char* binary() { return std::getenv("STEEPEST_TEST_DEVICE") ? STEEPEST_SHARED_BINARY : STEEPEST_BINARY; }
+
 struct Outcome {
     int code;  // the exit code, or minus the signal that ended it
     std::string out, err;
@@ -25,7 +30,7 @@ public:
     // `folder` is the working directory. `file_limit`: no file can grow past that many bytes; 0: no limit.
     Process(const std::vector<std::string>& arguments, const std::string& folder, std::size_t file_limit = 0)
         : out_(::memfd_create("out", MFD_CLOEXEC)), err_(::memfd_create("err", MFD_CLOEXEC)) {
-        std::vector<char*> argv{const_cast<char*>(STEEPEST_BINARY)};
+        std::vector<char*> argv{const_cast<char*>(binary())};
         for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
         argv.push_back(nullptr);
         child_ = ::fork();
@@ -37,7 +42,7 @@ public:
         }
         if (::chdir(folder.c_str()) != 0) ::_exit(125);
         ::dup2(out_, 1), ::dup2(err_, 2);
-        ::execv(STEEPEST_BINARY, argv.data());
+        ::execv(binary(), argv.data());
         ::_exit(126);
     }
     Process(const Process&) = delete;

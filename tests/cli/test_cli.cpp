@@ -194,7 +194,7 @@ TEST_F(CommandLine, AClosedPipeDoesNotEndARun) {
         std::signal(SIGPIPE, SIG_DFL);
         ::dup2(ends[1], 1), ::close(ends[0]);
         if (::chdir(here.c_str()) == 0)
-            ::execl(STEEPEST_BINARY, STEEPEST_BINARY, "train", "tiny.json", static_cast<char*>(nullptr));
+            ::execl(testing::binary(), testing::binary(), "train", "tiny.json", static_cast<char*>(nullptr));
         ::_exit(126);
     }
     ::close(ends[0]), ::close(ends[1]);
