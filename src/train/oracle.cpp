@@ -133,7 +133,7 @@ void Oracle::before_update(std::int64_t step) {
 
 void Oracle::repeat_before_update(std::int64_t step) {
     if (!prefetches()) return;
-    send(step + 1, next_tokens_, nullptr);
+    send(step + 1, other_tokens_, nullptr);
     before_update(step);
 }
 
