@@ -68,8 +68,11 @@ void Gpt2::plan(Layout& layout, std::int64_t sequences) {
     layout.rewind(wide);
     row("d_wide", &d_wide_, 4 * C);
 
-    constexpr std::int64_t kLogits = std::int64_t{1} << 25;
-    const std::int64_t most = config_.head_rows > 0 ? config_.head_rows : std::max<std::int64_t>(1, kLogits / V);
+    // Each chunk reads and writes the whole gradient of the head once more, so large batches get few: at most eight.
+    constexpr std::int64_t kLogits = std::int64_t{1} << 25, kMostChunks = 8;
+    const std::int64_t most = config_.head_rows > 0
+                                  ? config_.head_rows
+                                  : std::max({std::int64_t{1}, kLogits / V, (N + kMostChunks - 1) / kMostChunks});
     const std::int64_t chunks = (N + most - 1) / most;
     layout.add("logits", &logits_, compute_, {(N + chunks - 1) / chunks, V});
     layout.add("losses", &losses_, DType::f32, {N});

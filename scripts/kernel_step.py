@@ -1,0 +1,185 @@
+"""What a training step of GPT-2 costs on a GPU, predicted: the launches of kernels/cuda and src/model/gpt2.cpp, their
+arithmetic and traffic, and what share of a GPU's peaks they may hope for. Every assumption is in ASSUMPTIONS, with
+its source. No number here was measured by this project.
+"""
+
+import dataclasses
+import math
+
+# Dense bf16 on tensor cores, flop/s; bytes/s of DRAM. As in src/core/device_peaks.cpp.
+DEVICES = {"A100-SXM4-80GB": (312e12, 2039e9), "H100 SXM": (989.4e12, 3352e9)}
+
+
+@dataclasses.dataclass
+class Assumption:
+    value: float
+    what: str
+    source: str
+
+
+ASSUMPTIONS = {
+    "gemm": Assumption(0.65, "of the bf16 peak reached by cuBLASLt products",
+                       "below the 80-90 % that Shah et al. 2024 (arXiv:2407.08608) give for tuned GEMM on H100, since K is "
+                       "768; LLMQ's whole steps reach 57-60 % at 1.5B-7B"),
+    "attention forward": Assumption(140e12, "useful flop/s on H100, causal, D = 64, T = 1024",
+                                    "60 % of FlashAttention-2's 229 TFLOP/s without a mask (arXiv:2407.08608, figure 5)"),
+    "attention backward": Assumption(100e12, "useful flop/s on H100, by the five products of the published algorithm",
+                                     "the forward pass' rate x 5/7, as scores are computed twice here"),
+    "memory": Assumption(0.85, "of the DRAM bandwidth reached by memory-bound kernels",
+                         "llm.c's profiles of its own kernels: 85-93 % on A100"),
+    "chunk": Assumption(3e-6, "seconds of a product's filling and draining of the GPU",
+                        "assumed: one wave of 128 x 256 tiles; not published"),
+    "launch": Assumption(1.5e-6, "seconds between dependent launches of a graph", "assumed; 1.3-1.6 us are usual"),
+    "l2": Assumption(5.5e12, "bytes/s of the L2 cache, H100", "Chips and Cheese 2023, 'Nvidia's H100'"),
+    "newton-schulz": Assumption(0.35, "of the bf16 peak reached by batched_products.cu",
+                                "mma.sync reaches 62 % of H100's peak at best (Luo et al. 2024, arXiv:2402.13499)"),
+}
+SCALE = {"H100 SXM": 1.0, "A100-SXM4-80GB": 312 / 989.4 * 1.6}  # of the attention rates: FlashAttention-2 uses A100s better
+CHUNK_BYTES, TILE_ROWS = 16 << 20, 256  # of kernels/cuda/matmul.cu
+HEAD_ELEMENTS, HEAD_CHUNKS = 1 << 25, 8  # of src/model/gpt2.cpp
+
+
+@dataclasses.dataclass
+class Model:
+    layers: int = 12
+    width: int = 768
+    heads: int = 12
+    vocab: int = 50304
+    context: int = 1024
+    batch: int = 64
+
+    @property
+    def tokens(self):
+        return self.batch * self.context
+
+    @property
+    def weights(self):
+        C, L = self.width, self.layers
+        return self.vocab * C + self.context * C + L * (12 * C * C + 13 * C) + 2 * C
+
+
+@dataclasses.dataclass
+class Part:
+    name: str
+    launches: int
+    kind: str  # gemm, memory, or the name of an assumption in flop/s
+    flops: float = 0
+    bytes: float = 0
+    l2_bytes: float = 0
+    products: int = 0  # launches that are products by cuBLASLt
+
+
+def chunks(rows, cols):
+    """How many chunks each_chunk() of matmul.cu makes."""
+    fit = max(1, CHUNK_BYTES // (cols * 4))
+    length = math.ceil(rows / math.ceil(rows / fit))
+    if fit >= TILE_ROWS:
+        length = min(math.ceil(length / TILE_ROWS), fit // TILE_ROWS) * TILE_ROWS
+    return math.ceil(rows / length)
+
+
+def layer(m):
+    """One block forward and backward, bf16 with f32 masters: every launch, in the order of gpt2.cpp."""
+    N, C, T = m.tokens, m.width, m.context
+    row = 2 * N * C  # bytes of a bf16 (N, C)
+    product = lambda ins, outs: 2.0 * N * ins * outs
+    parts = []
+
+    def biased(name, ins, outs, extra=0.0):
+        k = chunks(N, outs)
+        parts.append(Part(name, 2 * k, "gemm", product(ins, outs), row * ins / C + row * outs / C + extra, 8.0 * N * outs, k))
+
+    def weight_gradient(name, ins, outs):
+        parts.append(Part(name, 1, "gemm", product(ins, outs), row * (ins + outs) / C, 0, 1))
+        parts.append(Part(name + ": bias", 2, "memory", 0, row * outs / C))
+
+    norm = lambda name: parts.append(Part(name, 1, "memory", 0, 4 * row))
+    norm_backward = lambda name: parts.append(Part(name, 2, "memory", 0, 4 * row))
+    norm("norm 1")
+    biased("qkv", C, 3 * C)
+    scores = 2.0 * m.batch * T * (T + 1) * C
+    parts.append(Part("attention", 1, "attention forward", scores, 4 * row))
+    biased("projection", C, C)
+    norm("norm 2")
+    biased("fc, gelu", C, 4 * C, 4 * row)
+    biased("mlp projection", 4 * C, C)
+    weight_gradient("d mlp projection", 4 * C, C)
+    biased("d fc, gelu'", C, 4 * C, 4 * row)
+    weight_gradient("d fc", C, 4 * C)
+    parts.append(Part("dx of fc", 1, "gemm", product(4 * C, C), 5 * row, 0, 1))
+    norm_backward("norm 2 backward")
+    weight_gradient("d projection", C, C)
+    parts.append(Part("dx of projection", 1, "gemm", product(C, C), 2 * row, 0, 1))
+    parts.append(Part("attention backward", 3, "attention backward", 2.5 * scores, 10 * row))
+    weight_gradient("d qkv", C, 3 * C)
+    parts.append(Part("dx of qkv", 1, "gemm", product(3 * C, C), 4 * row, 0, 1))
+    norm_backward("norm 1 backward")
+    return parts
+
+
+def ends(m):
+    """Embedding, last norm, head and loss."""
+    N, C, V = m.tokens, m.width, m.vocab
+    most = max(1, HEAD_ELEMENTS // V, math.ceil(N / HEAD_CHUNKS))
+    k = math.ceil(N / most)
+    row = 2 * N * C
+    return [Part("embedding", 1, "memory", 0, 2 * row), Part("last norm", 1, "memory", 0, 4 * row),
+            Part("head: logits", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V, 0, k),
+            Part("cross-entropy", k, "memory", 0, 4.0 * N * V),
+            Part("head: weights", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V + 8.0 * k * C * V, 0, k),
+            Part("head: dx", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V, 0, k),
+            Part("sum of losses", 1, "memory", 0, 4.0 * N), Part("last norm backward", 2, "memory", 0, 4 * row),
+            Part("embedding backward: sort", 9, "memory", 0, 100.0 * N),
+            Part("embedding backward: sums", 3, "memory", 0, 2 * row)]
+
+
+def adamw(weights):
+    """Norm, decision, estimate (m, v, gradient in place), update (f32 master and bf16 copy)."""
+    return [Part("gradient norm, decision", 3, "memory", 0, 4.0 * weights), Part("adam", 2, "memory", 0, 24.0 * weights),
+            Part("update", 2, "memory", 0, 14.0 * weights)]
+
+
+def muon(m):
+    """Matrices of the blocks by Newton-Schulz (five steps, all together), the rest by Adam."""
+    C, L = m.width, m.layers
+    matrices = 12 * L * C * C
+    flops, traffic = 0.0, 0.0
+    for rows, cols, count in ((C, C, 4 * L), (C, 4 * C, 2 * L)):  # q, k, v, projection; the two of the MLP
+        side, length = min(rows, cols), max(rows, cols)
+        flops += 5 * count * (side * (side + 128) * length + side * side * (side + 128) + 2.0 * side * side * length)
+    traffic += 16.0 * matrices
+    rest = m.weights - matrices
+    return [Part("gradient norm, decision", 3, "memory", 0, 4.0 * m.weights), Part("momentum", 1, "memory", 0, 16.0 * matrices),
+            Part("newton-schulz: squares, gather, scatter", 4, "memory", 0, traffic),
+            Part("newton-schulz: products", 15, "newton-schulz", flops), Part("adam", 2, "memory", 0, 24.0 * rest),
+            Part("update", 2, "memory", 0, 14.0 * m.weights)]
+
+
+def seconds(part, device):
+    peak, bandwidth = DEVICES[device]
+    a = {key: assumption.value for key, assumption in ASSUMPTIONS.items()}
+    memory = part.bytes / (bandwidth * a["memory"])
+    if part.kind == "gemm":
+        work = max(part.flops / (peak * a["gemm"]), memory) + part.products * a["chunk"]
+    elif part.kind == "newton-schulz":
+        work = part.flops / (peak * a["newton-schulz"]) + part.launches * a["chunk"]
+    elif part.kind == "memory":
+        work = memory
+    else:
+        work = max(part.flops / (a[part.kind] * SCALE[device]), memory)
+    return work + part.l2_bytes / (a["l2"] * bandwidth / DEVICES["H100 SXM"][1]) + part.launches * a["launch"]
+
+
+def total(parts, device, times=1):
+    return times * sum(seconds(part, device) for part in parts)
+
+
+def predict(m, device):
+    """Seconds of a gradient of m.tokens, of AdamW's step and of Muon's."""
+    gradient = total(layer(m), device, m.layers) + total(ends(m), device)
+    return gradient, total(adamw(m.weights), device), total(muon(m), device)
+
+
+def flops_a_token(m):
+    """llm.c's convention, so that shares compare: 6 a weight, 6 L C T for attention, without padding of the vocabulary."""
+    return 6 * (m.weights - (m.vocab - 50257) * m.width) + 6 * m.layers * m.width * m.context
