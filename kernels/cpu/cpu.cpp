@@ -78,6 +78,8 @@ void copy_to_device(Cpu&, void* device, const void* host, std::int64_t bytes) { 
 void copy_to_host(Cpu&, void* host, const void* device, std::int64_t bytes) { std::memcpy(host, device, bytes); }
 void fill_zero(Cpu&, void* device, std::int64_t bytes) { std::memset(device, 0, bytes); }
 
+void synchronize(Cpu&) {}
+
 OpHooks& hooks(Cpu& cpu) { return cpu.hooks; }
 
 // What multiplies matrices follows from the build and the processor, and describe() says it.

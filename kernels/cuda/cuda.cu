@@ -97,6 +97,8 @@ void fill_zero(Cuda& cuda, void* device, std::int64_t bytes) {
     check(cudaMemsetAsync(device, 0, static_cast<std::size_t>(bytes), cuda.compute()), "cudaMemsetAsync");
 }
 
+void synchronize(Cuda& cuda) { cuda.synchronize(); }
+
 OpHooks& hooks(Cuda& cuda) { return cuda.hooks; }
 
 namespace cuda {

@@ -27,7 +27,8 @@ struct Gpt2Config {
         f("recompute", recompute,
           "activations computed again in the backward pass to save memory: none, cheap (norms and gelu), block (all)",
           OneOf{"none", "cheap", "block"});
-        f("head_rows", head_rows, "rows of logits held at a time; 0: as many as 2^25 logits allow",
+        f("head_rows", head_rows,
+          "rows of logits held at a time; 0: as many as 2^25 logits allow, or an eighth of a batch",
           Range<int>{0, 1 << 24});
     }
     void check(auto&& error) const {

@@ -62,8 +62,11 @@ void run(Device device, const Op& op) {
             if (!around.profile) {
                 run(*backend, op);
             } else {
+                // An op's time is the device's, which the host waits for: work of before first, then the op's.
+                synchronize(*backend);
                 const double start = monotonic_seconds();
                 run(*backend, op);
+                synchronize(*backend);
                 around.profile->add(Op::name, monotonic_seconds() - start, static_cast<double>(bytes_moved(op)),
                                     flops_of(op));
             }
