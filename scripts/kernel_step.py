@@ -1,6 +1,6 @@
 """What a training step of GPT-2 costs on a GPU, predicted: the launches of kernels/cuda and src/model/gpt2.cpp, their
 arithmetic and traffic, and what share of a GPU's peaks they may hope for. Every assumption is in ASSUMPTIONS, with
-its source. No number here was measured by this project.
+where it is from. No number here was measured by this project.
 """
 
 import dataclasses
@@ -19,22 +19,19 @@ class Assumption:
 
 ASSUMPTIONS = {
     "gemm": Assumption(0.65, "of the bf16 peak reached by cuBLASLt products",
-                       "below the 80-90 % that Shah et al. 2024 (arXiv:2407.08608) give for tuned GEMM on H100, since K is "
-                       "768; LLMQ's whole steps reach 57-60 % at 1.5B-7B"),
+                       "assumed; whole steps of LLMQ, products and all else, reach 57 % and 60 % of an H100 at 1.5B and 7B"),
     "attention forward": Assumption(140e12, "useful flop/s on H100, causal, D = 64, T = 1024",
-                                    "60 % of FlashAttention-2's 229 TFLOP/s without a mask (arXiv:2407.08608, figure 5)"),
+                                    "assumed: 60 % of the 229 TFLOP/s of FlashAttention-2 without a mask (arXiv:2407.08608)"),
     "attention backward": Assumption(100e12, "useful flop/s on H100, by the five products of the published algorithm",
-                                     "the forward pass' rate x 5/7, as scores are computed twice here"),
-    "memory": Assumption(0.85, "of the DRAM bandwidth reached by memory-bound kernels",
-                         "llm.c's profiles of its own kernels: 85-93 % on A100"),
-    "chunk": Assumption(3e-6, "seconds of a product's filling and draining of the GPU",
-                        "assumed: one wave of 128 x 256 tiles; not published"),
-    "launch": Assumption(1.5e-6, "seconds between dependent launches of a graph", "assumed; 1.3-1.6 us are usual"),
-    "l2": Assumption(5.5e12, "bytes/s of the L2 cache, H100", "Chips and Cheese 2023, 'Nvidia's H100'"),
+                                     "assumed: the forward pass' rate x 5/7, as scores are computed twice here"),
+    "memory": Assumption(0.85, "of the DRAM bandwidth reached by memory-bound kernels", "assumed"),
+    "chunk": Assumption(3e-6, "seconds of a product's filling and draining of the GPU", "assumed"),
+    "launch": Assumption(1.5e-6, "seconds between dependent launches of a graph", "assumed"),
+    "l2": Assumption(5.5e12, "bytes/s of the L2 cache, H100", "assumed, as in kernels/cuda/matmul.cu"),
     "newton-schulz": Assumption(0.35, "of the bf16 peak reached by batched_products.cu",
-                                "mma.sync reaches 62 % of H100's peak at best (Luo et al. 2024, arXiv:2402.13499)"),
+                                "assumed; mma.sync, which it uses, cannot reach a Hopper's peak: that takes wgmma"),
 }
-SCALE = {"H100 SXM": 1.0, "A100-SXM4-80GB": 312 / 989.4 * 1.6}  # of the attention rates: FlashAttention-2 uses A100s better
+SCALE = {"H100 SXM": 1.0, "A100-SXM4-80GB": 312 / 989.4 * 1.6}  # of the attention rates: mma.sync uses an A100 better
 CHUNK_BYTES, TILE_ROWS = 16 << 20, 256  # of kernels/cuda/matmul.cu
 HEAD_ELEMENTS, HEAD_CHUNKS = 1 << 25, 8  # of src/model/gpt2.cpp
 
