@@ -12,30 +12,47 @@ namespace {
 // bytes | offset of the shared address << 8.
 void copy(Warp& warp, const Instruction& in, std::uint32_t lanes) {
     const std::uint32_t bytes = in.target & 255;
+    Access to{.in = in, .lanes = lanes, .bytes = bytes, .kind = MemoryAccess::kWrite, .address = {}};
+    const Operand base = in.operand[0];
+    for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
+        to.address[lane] = in.target >> 8;
+        if (!base) continue;
+        to.address[lane] += base.negated() ? warp.at<std::uint32_t>(base)[lane] : warp.at<std::uint64_t>(base)[lane];
+    }
+    Access from{.in = in, .lanes = 0, .bytes = bytes, .kind = MemoryAccess::kRead, .address = {}};
+    set_addresses(warp, from, in.operand[1]);
+    // What is not read becomes zero.
+    alignas(64) std::array<std::array<std::byte, 16>, kWarp> values{};
     each_lane(lanes, [&](std::uint32_t lane) {
-        const Operand base = in.operand[0];
-        std::uint64_t to = in.target >> 8;
-        if (base) to += base.negated() ? warp.at<std::uint32_t>(base)[lane] : warp.at<std::uint64_t>(base)[lane];
-        if (to % bytes != 0) warp.fault(in, lane, "misaligned address: cp.async to shared memory");
-        const std::uint64_t from = address_of(warp, in, in.operand[1], lane);
-        if (from % bytes != 0) warp.fault(in, lane, "misaligned address: cp.async from global memory");
         const std::uint32_t asked = in.operand[2] ? warp.at<std::uint32_t>(in.operand[2])[lane] : bytes;
         if (asked > bytes) warp.fault(in, lane, "cp.async reads more than it writes");
-        PendingCopy pending{.lane = lane,
-                            .group = warp.copy_groups()[lane],
-                            .address = std::uint32_t(to),
-                            .bytes = bytes,
-                            .landed = warp.grid().random.coin(),
-                            .value = {}};
-        // What is not read becomes zero.
-        if (asked > 0) {
-            const std::byte* source = warp.global().access(warp, in, lane, from, asked, GlobalAccess::Kind::kRead);
-            std::memcpy(pending.value.data(), source, asked);
-            if (warp.grid().counters) warp.grid().counters->requested_global_read += asked;
+        if (asked == bytes) from.lanes |= 1u << lane;
+        if (asked == bytes || asked == 0) return;
+        Access part{.in = in, .lanes = 1u << lane, .bytes = 1, .kind = MemoryAccess::kRead, .address = {}};
+        for (std::uint32_t i = 0; i < asked; ++i) {
+            part.address[lane] = from.address[lane] + i;
+            warp.global().access(warp, part, [&](const Run&, const std::byte* at) { values[lane][i] = *at; });
         }
-        std::byte* at = warp.shared().begin_copy(warp, in, lane, pending.address, bytes);
-        if (pending.landed) std::memcpy(at, pending.value.data(), bytes);
-        warp.copies().push_back(pending);
+    });
+    const auto take = [&](const Run& run, const std::byte* at) {
+        for (std::uint32_t i = 0; i < run.lanes; ++i) {
+            std::memcpy(values[run.first + i].data(), at + (run.same ? 0 : i * bytes), bytes);
+        }
+    };
+    if (from.lanes) access<ptx::Space::kGlobal>(warp, from, take);
+    access<ptx::Space::kShared>(warp, to, [&](const Run& run, std::byte* at) {
+        for (std::uint32_t i = 0; i < run.lanes; ++i) {
+            const std::uint32_t lane = run.first + i;
+            PendingCopy pending{.lane = lane,
+                                .group = warp.copy_groups()[lane],
+                                .address = std::uint32_t(to.address[lane]),
+                                .bytes = bytes,
+                                .landed = warp.grid().random.coin(),
+                                .value = values[lane]};
+            if (pending.landed) std::memcpy(at + i * bytes, values[lane].data(), bytes);
+            warp.copies().push_back(pending);
+        }
+        warp.shared().begin_copy(std::uint32_t(run.address), run.bytes);
     });
 }
 

@@ -53,13 +53,16 @@ void update(Warp& warp, const Instruction& in, std::uint32_t lanes) {
         const std::uint32_t lane = (first + i) % kWarp;
         if (!(lanes >> lane & 1)) continue;
         const std::uint64_t address = address_of(warp, in, in.operand[0], lane);
-        std::byte* at = bytes_at<Space>(warp, in, lane, address, sizeof(T), MemoryAccess::kAtomic);
-        warp.block().atomic(address);
-        T old;
-        std::memcpy(&old, at, sizeof old);
-        const T b = warp.at<T>(in.operand[2])[lane], c = in.operand[3] ? warp.at<T>(in.operand[3])[lane] : T{};
-        const T now = updated(Update(in.target), old, b, c);
-        std::memcpy(at, &now, sizeof now);
+        Access a{.in = in, .lanes = 1u << lane, .bytes = sizeof(T), .kind = MemoryAccess::kAtomic, .address = {}};
+        a.address[lane] = address;
+        T old{};
+        access<Space>(warp, a, [&](const Run&, std::byte* at) {
+            warp.block().atomic(address);
+            std::memcpy(&old, at, sizeof old);
+            const T b = warp.at<T>(in.operand[2])[lane], c = in.operand[3] ? warp.at<T>(in.operand[3])[lane] : T{};
+            const T now = updated(Update(in.target), old, b, c);
+            std::memcpy(at, &now, sizeof now);
+        });
         if (in.operand[1]) warp.at<T>(in.operand[1])[lane] = old;
     }
 }

@@ -42,7 +42,8 @@ DeviceMemory::DeviceMemory(std::uint64_t capacity) : state_(std::make_unique<Sta
     s.reserved = static_cast<std::byte*>(reserve(capacity, PROT_NONE));
     s.alias = static_cast<std::byte*>(reserve(capacity, PROT_READ | PROT_WRITE));
     s.written = static_cast<std::uint64_t*>(reserve(capacity / 8 + kPage, PROT_READ | PROT_WRITE));
-    s.cells = static_cast<GlobalCell*>(reserve(capacity / 4 * sizeof(GlobalCell), PROT_READ | PROT_WRITE));
+    s.writers = static_cast<std::uint32_t*>(reserve(capacity * 2, PROT_READ | PROT_WRITE));
+    s.readers = static_cast<std::uint32_t*>(reserve(capacity * 2, PROT_READ | PROT_WRITE));
     s.sectors = static_cast<SectorCell*>(reserve(capacity / 32 * sizeof(SectorCell), PROT_READ | PROT_WRITE));
 }
 
@@ -51,7 +52,8 @@ DeviceMemory::~DeviceMemory() {
     munmap(s.reserved, s.capacity);
     munmap(s.alias, s.capacity);
     munmap(s.written, s.capacity / 8 + kPage);
-    munmap(s.cells, s.capacity / 4 * sizeof(GlobalCell));
+    munmap(s.writers, s.capacity * 2);
+    munmap(s.readers, s.capacity * 2);
     munmap(s.sectors, s.capacity / 32 * sizeof(SectorCell));
 }
 
@@ -92,7 +94,8 @@ void DeviceMemory::free(std::uint64_t address) {
     }
     drop(s.alias, begin, end);
     drop(s.written, begin / 8, end / 8);
-    drop(s.cells, begin / 4 * sizeof(GlobalCell), end / 4 * sizeof(GlobalCell));
+    drop(s.writers, begin * 2, end * 2);
+    drop(s.readers, begin * 2, end * 2);
     drop(s.sectors, begin / 32 * sizeof(SectorCell), end / 32 * sizeof(SectorCell));
     s.used -= found->second.bytes;
     s.freed[address] = found->second;
@@ -121,29 +124,24 @@ void DeviceMemory::mark_written(std::uint64_t address, std::uint64_t bytes) {
     Allocation* found = state_->find(address);
     if (!found || found->adopted || found->full) return;
     if (address == found->begin && bytes >= found->bytes) found->full = true;
-    std::uint64_t at = address - state_->base();
-    const std::uint64_t end = at + bytes;
-    for (; at < end && at % 64 != 0; ++at) state_->set_written(at, 1);
-    for (; at + 64 <= end; at += 64) state_->written[at / 64] = ~0ull;
-    for (; at < end; ++at) state_->set_written(at, 1);
+    state_->set_written(address - state_->base(), bytes);
 }
 
 bool DeviceMemory::all_written(std::uint64_t address, std::uint64_t bytes) const {
     const Allocation* found = state_->find(address);
     if (!found) return false;
-    if (found->adopted || found->full) return true;
-    std::uint64_t at = address - state_->base();
-    const std::uint64_t end = at + bytes;
-    for (; at < end && at % 64 != 0; ++at) {
-        if (!state_->written_bits(at, 1)) return false;
+    return found->adopted || found->full || state_->all_written(address - state_->base(), bytes);
+}
+
+void DeviceMemory::State::find_full() {
+    constexpr std::uint64_t kStep = 64;  // one word of bits
+    for (auto& [address, a] : allocations) {
+        if (a.full) continue;
+        const std::uint64_t offset = a.begin - base();
+        while (a.prefix < a.bytes && all_written(offset + a.prefix, std::min(kStep, a.bytes - a.prefix)))
+            a.prefix = std::min(a.prefix + kStep, a.bytes);
+        a.full = a.prefix == a.bytes;
     }
-    for (; at + 64 <= end; at += 64) {
-        if (state_->written[at / 64] != ~0ull) return false;
-    }
-    for (; at < end; ++at) {
-        if (!state_->written_bits(at, 1)) return false;
-    }
-    return true;
 }
 
 std::uint64_t DeviceMemory::used() const { return state_->used; }

@@ -8,97 +8,136 @@
 
 namespace gpu_sim {
 
-GlobalAccess::GlobalAccess(Grid& grid) : grid_(grid), memory_(grid.memory.state()) {}
+// A block alone cannot race.
+GlobalAccess::GlobalAccess(Grid& grid)
+    : grid_(grid),
+      memory_(grid.memory.state()),
+      shadowed_(grid.options.races || grid.options.uninitialised || grid.counters),
+      races_(grid.options.races && grid.launch.grid.count() > 1) {}
 
-void GlobalAccess::find(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address,
-                        std::uint32_t bytes, Kind kind) {
-    Allocation* found = memory_.find(address);
-    if (!found || bytes > found->bytes - (address - found->begin)) {
-        const char* what = kind == Kind::kRead ? "read" : kind == Kind::kWrite ? "write" : "atomic";
-        warp.fault(in, lane, std::string(what) + " of global memory, " + memory_.explain(address, bytes));
+const Allocation* GlobalAccess::locate(Warp& warp, const Access& a, const Run& run) {
+    // An instruction touches the allocation that it touched the last time, mostly.
+    const Allocation*& last = grid_.touched[warp.pc_of(a.in)];
+    if (last && last->holds(run.address, run.bytes)) return last;
+    last = memory_.find(run.address);
+    if (last && last->holds(run.address, run.bytes)) return last;
+    for (std::uint32_t i = 0; i < run.lanes; ++i) {
+        const Run one = of_lane(a, run, run.first + i);
+        const Allocation* found = memory_.find(one.address);
+        if (found && found->holds(one.address, one.bytes)) continue;
+        const char* what = a.kind == MemoryAccess::kRead ? "read" : a.kind == MemoryAccess::kWrite ? "write" : "atomic";
+        warp.fault(a.in, one.first,
+                   std::string(what) + " of global memory, " + memory_.explain(one.address, one.bytes));
     }
-    // One look at the whole of it saves looking at each read.
-    if (!found->full && grid_.memory.all_written(found->begin, found->bytes)) found->full = true;
-    begin_ = found->begin;
-    size_ = found->bytes;
-    alias_ = found->alias;
-    full_ = found->full;
-    shadowed_ = !found->adopted && (grid_.options.races || !full_ || grid_.counters);
+    return nullptr;
 }
 
-void GlobalAccess::shadow(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address,
-                          std::uint32_t bytes, Kind kind, const std::byte* alias, const std::byte* value) {
-    const std::uint64_t offset = address - memory_.base();
-    if (!full_) {
-        if (kind != Kind::kWrite && grid_.options.uninitialised &&
-            memory_.written_bits(offset, bytes) != (1u << bytes) - 1) {
-            warp.fault(in, lane,
-                       "read of global memory that nobody wrote: byte " + std::to_string(address - begin_) +
-                           " of an allocation of " + std::to_string(size_) + " bytes");
+void GlobalAccess::shadow(Warp& warp, const Access& a, const Run& run, const Allocation& in, const std::byte* alias) {
+    if (!in.full) {
+        const std::uint64_t offset = run.address - memory_.base();
+        if (a.kind != MemoryAccess::kWrite && grid_.options.uninitialised && !memory_.all_written(offset, run.bytes)) {
+            check_written(warp, a, run, in);
         }
-        if (kind != Kind::kRead) memory_.set_written(offset, bytes);
+        if (a.kind != MemoryAccess::kRead) memory_.set_written(offset, run.bytes);
     }
-    if (grid_.options.races && kind != Kind::kAtomic) {
-        check_race(warp, in, lane, offset, bytes, kind, alias, value);
-    }
-    if (grid_.counters) count_sectors(offset, bytes, kind != Kind::kWrite, kind != Kind::kRead);
+    if (races_ && a.kind != MemoryAccess::kAtomic && a.bytes > 1) check_race(warp, a, run, in, alias);
+    count_sectors(warp, a, run);
 }
 
-void GlobalAccess::check_race(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t offset,
-                              std::uint32_t bytes, Kind kind, const std::byte* alias, const std::byte* value) {
-    const std::uint32_t self = warp.block().number();
-    const auto pc = std::uint16_t(warp.pc_of(in));
-    for (std::uint32_t done = 0; done < bytes;) {
-        const auto first = std::uint32_t((offset + done) % 4);
-        const std::uint32_t count = std::min(4 - first, bytes - done);
-        const auto mask = std::uint8_t(((1u << count) - 1) << first);
-        GlobalCell& cell = memory_.cells[(offset + done) / 4];
-        if (cell.launch != memory_.launches) {
-            cell = GlobalCell{};
-            cell.launch = memory_.launches;
-        }
-        // Writing what is there already is harmless.
-        const bool changes = kind == Kind::kWrite && !(value && std::memcmp(alias + done, value + done, count) == 0);
-        const bool after_write = cell.writer != 0 && cell.writer != self && (cell.written & mask);
-        const bool after_read = cell.reader != 0 && cell.reader != self && (cell.read & mask);
-        if ((after_write && (kind == Kind::kRead || changes) && !warp.block().ordered_after(cell.writer)) ||
-            (after_read && changes && !warp.block().ordered_after(cell.reader))) {
-            warp.fault(in, lane,
-                       std::string("race between blocks on global memory: ") +
-                           (kind == Kind::kRead ? "read" : "write") + " of byte " +
-                           std::to_string(offset + done + memory_.base() - begin_) + " of an allocation of " +
-                           std::to_string(size_) + " bytes, which another block " + (after_write ? "wrote" : "read") +
-                           " in this launch, at " + source_of(grid_.program, cell.pc));
-        }
-        if (kind == Kind::kRead) {
-            cell.reader = cell.reader == 0 || cell.reader == self ? self : kManyBlocks;
-            cell.read |= mask;
-        } else if (changes || cell.writer == 0) {
-            cell.written = std::uint8_t((cell.writer == self ? cell.written : 0) | mask);
-            cell.writer = self;
-            cell.pc = pc;
-        }
-        if (kind == Kind::kRead && cell.writer == 0) cell.pc = pc;
-        done += count;
+void GlobalAccess::check_written(Warp& warp, const Access& a, const Run& run, const Allocation& in) {
+    for (std::uint32_t i = 0; i < run.lanes; ++i) {
+        const Run one = of_lane(a, run, run.first + i);
+        if (memory_.all_written(one.address - memory_.base(), one.bytes)) continue;
+        warp.fault(a.in, one.first,
+                   "read of global memory that nobody wrote: byte " + std::to_string(one.address - in.begin) +
+                       " of an allocation of " + std::to_string(in.bytes) + " bytes");
     }
 }
 
-void GlobalAccess::count_sectors(std::uint64_t offset, std::uint32_t bytes, bool read, bool write) {
-    KernelCounters& counters = *grid_.counters;
-    for (std::uint64_t sector = offset / 32; sector <= (offset + bytes - 1) / 32; ++sector) {
+void GlobalAccess::check_race(Warp& warp, const Access& a, const Run& run, const Allocation& in,
+                              const std::byte* alias) {
+    const std::uint32_t self = warp.block().number(), launch = memory_.first_block;
+    const std::uint64_t begin = (run.address - memory_.base()) / 2;
+    const std::uint32_t halves = run.bytes / 2;
+    std::uint32_t *writers = memory_.writers + begin, *readers = memory_.readers + begin;
+    std::uint32_t others = 0;
+    if (a.kind == MemoryAccess::kRead) {
+        for (std::uint32_t i = 0; i < halves; ++i) others |= writers[i] >= launch && writers[i] != self;
+    } else {
+        for (std::uint32_t i = 0; i < halves; ++i) {
+            others |= (writers[i] >= launch && writers[i] != self) || (readers[i] >= launch && readers[i] != self);
+        }
+    }
+    if (others) {
+        for (std::uint32_t i = 0; i < halves; ++i) {
+            const std::uint32_t lane = run.first + (run.same ? 0 : 2 * i / a.bytes);
+            // Writing what is there already is harmless.
+            const bool changes =
+                a.kind == MemoryAccess::kWrite &&
+                !(a.values && std::memcmp(alias + 2 * i, a.values + run.first * a.bytes + 2 * i, 2) == 0);
+            check_half(warp, a, lane, begin + i, changes, in);
+        }
+        return;
+    }
+    if (a.kind == MemoryAccess::kRead) {
+        for (std::uint32_t i = 0; i < halves; ++i) {
+            readers[i] = readers[i] < launch || readers[i] == self ? self : memory_.many_blocks;
+        }
+    } else {
+        for (std::uint32_t i = 0; i < halves; ++i) writers[i] = self;
+    }
+}
+
+// Two bytes that another block has touched.
+void GlobalAccess::check_half(Warp& warp, const Access& a, std::uint32_t lane, std::uint64_t half, bool changes,
+                              const Allocation& in) {
+    const std::uint32_t self = warp.block().number(), launch = memory_.first_block;
+    std::uint32_t &writer = memory_.writers[half], &reader = memory_.readers[half];
+    const auto unordered = [&](std::uint32_t block) {
+        return block >= launch && block != self && !warp.block().ordered_after(block);
+    };
+    const bool reads = a.kind == MemoryAccess::kRead;
+    const bool after_write = (reads || changes) && unordered(writer), after_read = changes && unordered(reader);
+    if (after_write || after_read) {
+        const SectorCell& sector = memory_.sectors[half / 16];
+        warp.fault(a.in, lane,
+                   std::string("race between blocks on global memory: ") + (reads ? "read" : "write") + " of byte " +
+                       std::to_string(half * 2 + memory_.base() - in.begin) + " of an allocation of " +
+                       std::to_string(in.bytes) + " bytes, which another block " + (after_write ? "wrote" : "read") +
+                       " in this launch, at " +
+                       source_of(grid_.program, after_write ? sector.written_pc : sector.read_pc));
+    }
+    if (reads) {
+        reader = reader < launch || reader == self ? self : memory_.many_blocks;
+    } else if (changes || writer < launch) {
+        writer = self;
+    }
+}
+
+void GlobalAccess::count_sectors(Warp& warp, const Access& a, const Run& run) {
+    const std::uint32_t self = warp.block().number(), launch = memory_.first_block, pc = warp.pc_of(a.in);
+    const std::uint64_t offset = run.address - memory_.base();
+    const bool read = a.kind != MemoryAccess::kWrite, write = a.kind != MemoryAccess::kRead;
+    std::uint32_t block_read = 0, block_written = 0, launch_read = 0, launch_written = 0;
+    for (std::uint64_t sector = offset / 32; sector <= (offset + run.bytes - 1) / 32; ++sector) {
         SectorCell& cell = memory_.sectors[sector];
         if (read) {
-            counters.sectors_read += cell.read_block != memory_.blocks;
-            counters.launch_sectors_read += cell.read_launch != memory_.launches;
-            cell.read_block = memory_.blocks;
-            cell.read_launch = memory_.launches;
+            block_read += cell.read_block != self;
+            launch_read += cell.read_block < launch;
+            cell.read_block = self, cell.read_pc = pc;
         }
         if (write) {
-            counters.sectors_written += cell.written_block != memory_.blocks;
-            counters.launch_sectors_written += cell.written_launch != memory_.launches;
-            cell.written_block = memory_.blocks;
-            cell.written_launch = memory_.launches;
+            block_written += cell.written_block != self;
+            launch_written += cell.written_block < launch;
+            cell.written_block = self, cell.written_pc = pc;
         }
+    }
+    if (KernelCounters* counters = grid_.counters) {
+        counters->sectors_read += block_read, counters->sectors_written += block_written;
+        counters->launch_sectors_read += launch_read, counters->launch_sectors_written += launch_written;
+        const std::uint64_t requested = std::uint64_t{run.lanes} * a.bytes;
+        if (read) counters->requested_global_read += requested;
+        if (write) counters->requested_global_written += requested;
     }
 }
 

@@ -96,16 +96,21 @@ void execute(const Launch& launch, DeviceMemory& memory, const Options& options,
               .executions = {},
               .thread_instructions = 0};
     if (counters) grid.executions.resize(program.code.size());
+    grid.touched.resize(program.code.size());
     DeviceMemory::State& state = memory.state();
-    ++state.launches;
+    state.find_full();
+    if (~state.blocks <= launch.grid.count() + 1) throw Fault("more blocks than a process can run");
+    state.first_block = state.blocks + 1;
+    state.many_blocks = state.first_block + std::uint32_t(launch.grid.count());
+    state.blocks = state.many_blocks;
     std::vector<std::uint32_t> order(launch.grid.count());
     std::iota(order.begin(), order.end(), 0u);
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[grid.random.below(std::uint32_t(i))]);
     Block block(grid);
     const Dim3& size = launch.grid;
-    for (std::uint32_t i = 0; i < order.size(); ++i) {
-        ++state.blocks;
-        block.run({order[i] % size.x, order[i] / size.x % size.y, order[i] / size.x / size.y}, i + 1);
+    std::uint32_t number = state.first_block;
+    for (const std::uint32_t i : order) {
+        block.run({i % size.x, i / size.x % size.y, i / size.x / size.y}, number++);
     }
     if (counters) add_counters(grid, order.size(), *counters);
 }

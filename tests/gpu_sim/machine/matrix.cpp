@@ -100,26 +100,23 @@ void load_matrices(Warp& warp, const Instruction& in, std::uint32_t lanes) {
     if (!whole_warp(warp, in, lanes)) return;
     const std::uint32_t count = in.target & 255;
     const bool transposed = (in.target >> 8) != 0;
-    std::array<const std::byte*, kWarp> rows{};
-    std::array<std::uint64_t, kWarp> addresses{};
-    for (std::uint32_t lane = 0; lane < 8 * count; ++lane) {
-        addresses[lane] = address_of(warp, in, in.operand[0], lane) & 0xffffffffu;
-        rows[lane] = bytes_at<ptx::Space::kShared>(warp, in, lane, addresses[lane], 16, MemoryAccess::kRead);
-    }
-    if (KernelCounters* counters = warp.grid().counters) {
-        const std::uint32_t readers = count == 4 ? kAllLanes : (1u << 8 * count) - 1;
-        counters->ldmatrix_conflicts += bank_conflicts(addresses, readers, 16);
-    }
+    const std::uint32_t readers = count == 4 ? kAllLanes : (1u << 8 * count) - 1;
+    Access a{.in = in, .lanes = readers, .bytes = 16, .kind = MemoryAccess::kRead, .address = {}};
+    set_addresses(warp, a, in.operand[0]);
+    for (std::uint64_t& address : a.address) address &= 0xffffffffu;
+    if (KernelCounters* counters = warp.grid().counters) counters->ldmatrix_conflicts += bank_conflicts(a);
+    alignas(64) std::uint16_t rows[kWarp][8];
+    access<ptx::Space::kShared>(warp, a, [&](const Run& run, const std::byte* from) {
+        for (std::uint32_t j = 0; j < run.lanes; ++j)
+            std::memcpy(rows[run.first + j], from + (run.same ? 0 : j * 16), 16);
+    });
     for (std::uint32_t i = 0; i < count; ++i) {
         std::uint32_t* d = warp.at<std::uint32_t>(in.operand[1 + i]);
         for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
-            std::uint16_t two[2];
-            for (std::uint32_t j = 0; j < 2; ++j) {
-                const std::uint32_t row = transposed ? lane % 4 * 2 + j : lane / 4;
-                const std::uint32_t column = transposed ? lane / 4 : lane % 4 * 2 + j;
-                std::memcpy(&two[j], rows[8 * i + row] + 2 * column, 2);
-            }
-            d[lane] = two[0] | std::uint32_t{two[1]} << 16;
+            const std::uint32_t group = lane / 4, pair = lane % 4 * 2;
+            const std::uint16_t low = transposed ? rows[8 * i + pair][group] : rows[8 * i + group][pair];
+            const std::uint16_t high = transposed ? rows[8 * i + pair + 1][group] : rows[8 * i + group][pair + 1];
+            d[lane] = low | std::uint32_t{high} << 16;
         }
     }
 }

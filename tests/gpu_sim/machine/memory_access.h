@@ -5,8 +5,6 @@
 
 namespace gpu_sim {
 
-enum class MemoryAccess : std::uint8_t { kRead, kWrite, kAtomic };
-
 // Sets the operand and the offset of an address; a constant address becomes an offset without operand.
 inline ptx::Space take_address(Decoding& d, std::size_t text, std::size_t operand, ptx::Space space) {
     const Decoding::Address address = d.address(text);
@@ -26,50 +24,71 @@ inline std::uint64_t address_of(Warp& warp, const Instruction& in, Operand base,
     return warp.at<std::uint64_t>(base)[lane] + offset;
 }
 
-inline std::byte* local_bytes(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address,
-                              std::uint32_t bytes) {
-    const std::uint32_t size = warp.grid().program.local_bytes;
-    if (address > size || bytes > size - address) {
-        warp.fault(in, lane,
-                   "local memory out of bounds: byte " + std::to_string(std::int64_t(address)) + " of " +
-                       std::to_string(size));
+// Of all lanes, of which those outside the mask mean nothing.
+inline void set_addresses(Warp& warp, Access& a, Operand base) {
+    const auto offset = std::uint64_t(a.in.immediate);
+    if (!base) {
+        a.address.fill(offset);
+    } else if (base.negated()) {
+        const std::uint32_t* from = warp.at<std::uint32_t>(base);
+        for (std::uint32_t lane = 0; lane < kWarp; ++lane) a.address[lane] = from[lane] + offset;
+    } else {
+        const std::uint64_t* from = warp.at<std::uint64_t>(base);
+        for (std::uint32_t lane = 0; lane < kWarp; ++lane) a.address[lane] = from[lane] + offset;
     }
-    if (warp.grid().counters) warp.grid().counters->local_bytes += bytes;
-    return warp.local(lane) + address;
 }
 
-// `value`: what will be written, for the checks of races.
-template <ptx::Space Space>
-inline std::byte* bytes_at(Warp& warp, const Instruction& in, std::uint32_t lane, std::uint64_t address,
-                           std::uint32_t bytes, MemoryAccess kind, const std::byte* value = nullptr) {
+inline void check_alignment(Warp& warp, const Access& a) {
+    std::uint64_t bits = 0;
+    for (std::uint32_t lane = 0; lane < kWarp; ++lane) bits |= (a.lanes >> lane & 1) ? a.address[lane] : 0;
     // Sizes are powers of two.
-    if ((address & (bytes - 1)) != 0) {
-        warp.fault(in, lane,
-                   "misaligned address: an access of " + std::to_string(bytes) + " bytes at an address that is " +
-                       std::to_string(address % bytes) + " past a multiple of that");
+    if ((bits & (a.bytes - 1)) == 0) return;
+    each_lane(a.lanes, [&](std::uint32_t lane) {
+        if ((a.address[lane] & (a.bytes - 1)) == 0) return;
+        warp.fault(a.in, lane,
+                   "misaligned address: an access of " + std::to_string(a.bytes) + " bytes at an address that is " +
+                       std::to_string(a.address[lane] % a.bytes) + " past a multiple of that");
+    });
+}
+
+// Local memory is each lane's own; parameters are every lane's.
+std::byte* local_bytes(Warp& warp, const Access& a, std::uint32_t lane);
+std::byte* parameter_bytes(Warp& warp, const Access& a, std::uint32_t lane);
+// The lanes of a generic access whose addresses lie in the window of the first.
+std::uint32_t lanes_of_first_window(const Access& a);
+
+// use(run, bytes): the bytes that lanes [run.first, run.first + run.lanes) name, after all checks. Together the runs
+// are the lanes of the access.
+template <ptx::Space Space, class F>
+inline void access(Warp& warp, Access& a, F&& use) {
+    using enum ptx::Space;
+    if constexpr (Space == kGeneric) {
+        const std::uint32_t all = a.lanes;
+        for (std::uint32_t left = all; left != 0; left &= ~a.lanes) {
+            a.lanes = left;
+            a.lanes = lanes_of_first_window(a);
+            const std::uint64_t window = a.address[__builtin_ctz(a.lanes)] & kWindowMask;
+            if (window != kSharedWindow && window != kLocalWindow) {
+                access<kGlobal>(warp, a, use);
+                continue;
+            }
+            each_lane(a.lanes, [&](std::uint32_t lane) { a.address[lane] -= window; });
+            if (window == kSharedWindow) access<kShared>(warp, a, use);
+            if (window == kLocalWindow) access<kLocal>(warp, a, use);
+        }
+        a.lanes = all;
+        return;
     }
-    if constexpr (Space == ptx::Space::kGeneric) {
-        const std::uint64_t window = address & kWindowMask;
-        if (window == kSharedWindow) {
-            return bytes_at<ptx::Space::kShared>(warp, in, lane, address - window, bytes, kind, value);
-        }
-        if (window == kLocalWindow) return local_bytes(warp, in, lane, address - window, bytes);
-        return bytes_at<ptx::Space::kGlobal>(warp, in, lane, address, bytes, kind, value);
-    } else if constexpr (Space == ptx::Space::kShared) {
-        if (address >> 32) warp.fault(in, lane, "an address that is not in shared memory");
-        return warp.shared().access(warp, in, lane, std::uint32_t(address), bytes, SharedMemory::Access(kind), value);
-    } else if constexpr (Space == ptx::Space::kLocal) {
-        return local_bytes(warp, in, lane, address, bytes);
-    } else if constexpr (Space == ptx::Space::kParam) {
-        const auto& image = warp.grid().launch.parameters;
-        if (address + bytes > image.size()) warp.fault(in, lane, "parameter out of bounds");
-        return const_cast<std::byte*>(image.data() + address);
+    check_alignment(warp, a);
+    if constexpr (Space == kShared) {
+        warp.shared().access(warp, a, use);
+    } else if constexpr (Space == kLocal || Space == kParam) {
+        each_lane(a.lanes, [&](std::uint32_t lane) {
+            std::byte* bytes = Space == kLocal ? local_bytes(warp, a, lane) : parameter_bytes(warp, a, lane);
+            use(Run{a.address[lane], a.bytes, lane, 1, false}, bytes);
+        });
     } else {
-        if (KernelCounters* counters = warp.grid().counters) {
-            if (kind != MemoryAccess::kWrite) counters->requested_global_read += bytes;
-            if (kind != MemoryAccess::kRead) counters->requested_global_written += bytes;
-        }
-        return warp.global().access(warp, in, lane, address, bytes, GlobalAccess::Kind(kind), value);
+        warp.global().access(warp, a, use);
     }
 }
 
@@ -84,7 +103,6 @@ inline ptx::Space take_space(Decoding& d) {
 
 // Extra wavefronts of a warp's access to shared memory: the most different words of one bank, above what its size
 // needs.
-std::uint32_t bank_conflicts(const std::array<std::uint64_t, kWarp>& addresses, std::uint32_t lanes,
-                             std::uint32_t bytes);
+std::uint32_t bank_conflicts(const Access& a);
 
 }  // namespace gpu_sim

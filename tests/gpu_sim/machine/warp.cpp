@@ -28,6 +28,7 @@ void Warp::begin(std::uint32_t first_thread, std::uint32_t count) {
     pc_ = depth_ = attention_ = 0;
     lanes_ = live_;
     executed_ = 0;
+    synchronised();
     others_.clear();
     copies_.clear();
     copy_groups_.fill(0);
@@ -207,7 +208,7 @@ void Warp::release(std::uint32_t barrier) {
     for (Group& group : others_) {
         if (group.wait == Group::Wait::kBarrier && group.barrier == barrier) group.wait = Group::Wait::kNone;
     }
-    ++sync_count_;
+    synchronised();
 }
 
 void Warp::land(std::uint32_t lanes, std::uint32_t groups_left, bool all) {

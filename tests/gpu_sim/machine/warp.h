@@ -24,6 +24,7 @@ struct Grid {
     };
     std::vector<Executions> executions;  // of each instruction; empty: nobody counts
     std::uint64_t thread_instructions = 0;
+    std::vector<const Allocation*> touched = {};  // by each instruction, the last time
 };
 
 struct Group {
@@ -80,9 +81,9 @@ public:
     void leave(const Instruction& in, std::uint32_t lanes);
     // True if all live lanes of `members` are here; otherwise the lanes wait and will run the instruction again.
     bool gather(const Instruction& in, std::uint32_t lanes, std::uint32_t members);
-    // A __syncwarp: accesses before and after it are ordered.
-    void synchronised() { ++sync_count_; }
-    std::uint32_t sync_count() const { return sync_count_; }
+    // A __syncwarp: accesses before and after it are ordered. A phase is what lies between two of them, or barriers.
+    void synchronised() { phase_ = shared_.new_phase(); }
+    std::uint32_t phase() const { return phase_; }
     void wait_at_barrier(const Instruction& in, std::uint32_t lanes, std::uint32_t barrier);
     void release(std::uint32_t barrier);
     // Lanes of this warp that wait at the barrier, by the instruction they wait at.
@@ -112,7 +113,7 @@ private:
     std::array<std::byte*, 2> banks_{};
     // The group that runs, and the program counter at which another one must be looked at (0: now).
     std::uint32_t pc_ = 0, lanes_ = 0, depth_ = 0, attention_ = 0;
-    std::uint32_t live_ = 0, sync_count_ = 0;
+    std::uint32_t live_ = 0, phase_ = 0;
     std::uint64_t executed_ = 0;
     std::vector<Group> others_;
     struct Return {
