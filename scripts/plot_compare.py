@@ -45,6 +45,7 @@ class Run:
     def __init__(self, name, optimizer):
         self.name, self.optimizer = name, optimizer
         self.curves = {"train": ([], []), "eval": ([], [])}
+        self.band = []  # (x, low, high)
 
     def finite(self, kind):
         return [(x, y) for x, y in zip(*self.curves[kind]) if math.isfinite(x) and math.isfinite(y)]
@@ -63,6 +64,8 @@ def read_runs(path, by):
             xs, ys = run.curves[row["kind"]]
             xs.append(float(row[by]))
             ys.append(float(row["loss"]))
+            if "low" in row:
+                run.band.append((xs[-1], float(row["low"]), float(row["high"])))
     return list(runs.values())
 
 
@@ -136,10 +139,7 @@ def short_number(value, _=None):
     return f"{value:g}"
 
 
-def draw(runs, by, train, title):
-    matplotlib.rcParams.update({
-        "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
-        "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "steepest"})
+def draw(runs, by, train, title, targets=()):
     figure, axes = pyplot.subplots(figsize=(8, 4.6), dpi=150, layout="constrained")
     looks = {}
     for i, run in enumerate(runs):
@@ -153,6 +153,9 @@ def draw(runs, by, train, title):
         look, points = looks[run.name], run.finite("eval")
         if train and run.finite("train"):
             axes.plot(*smoothed(run.finite("train")), color=look["color"], linewidth=0.8, alpha=0.35, zorder=2)
+        if run.band:
+            xs, lows, highs = zip(*run.band)
+            axes.fill_between(xs, lows, highs, color=look["color"], alpha=0.2, linewidth=0, zorder=2)
         if points:
             axes.plot(*zip(*points), **look, linewidth=1.8, markersize=4.5, markeredgecolor="white",
                       markeredgewidth=0.6, zorder=3 + len(ranked) - rank, label=f"{run.name}  {points[-1][1]:.4f}",
@@ -160,6 +163,10 @@ def draw(runs, by, train, title):
     limits = loss_limits([run.finite("eval") for run in runs])
     if limits:
         axes.set_ylim(*limits)
+    for target in targets:
+        axes.axhline(target, color="#666666", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1.5)
+        axes.annotate(f"{target:g}", xy=(0, target), xycoords=("axes fraction", "data"), xytext=(4, 2),
+                      textcoords="offset points", fontsize=8, color="#666666")
     axes.margins(x=0.02)
     axes.grid(True, color="#d9d9d9", linewidth=0.6, zorder=0)
     axes.set_axisbelow(True)
@@ -170,6 +177,44 @@ def draw(runs, by, train, title):
     if title:
         axes.set_title(title, fontsize=11, loc="left")
     return figure, axes, limits, looks
+
+
+def draw_rates(path):
+    """Loss against learning rate: a point a rate with its interval, diverged rates as crosses at the top."""
+    arms = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            arms.setdefault(row["arm"], []).append({key: float(row[key]) for key in row if key != "arm"})
+    figure, axes = pyplot.subplots(figsize=(8, 4.6), dpi=150, layout="constrained")
+    finite = [p["loss"] for points in arms.values() for p in points if math.isfinite(p["loss"])]
+    best = min(finite, default=0)
+    # What is far above the best says no more than that it is.
+    high = min(max(finite, default=1), best + 3 * (sorted(finite)[len(finite) // 2] - best) + 0.1) if finite else 1
+    for i, (name, points) in enumerate(arms.items()):
+        points = [p for p in points if math.isfinite(p["learning_rate"]) and p["learning_rate"] > 0]
+        good = [p for p in points if math.isfinite(p["loss"])]
+        look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        if good:
+            low = min(good, key=lambda p: (p["diverged"], p["loss"]))
+            axes.plot([p["learning_rate"] for p in good], [p["loss"] for p in good], **look, linewidth=1.6,
+                      linestyle=STYLES[i // len(COLOURS) % len(STYLES)], markersize=5, markeredgecolor="white",
+                      markeredgewidth=0.6, label=f"{name}  {low['loss']:.4f} at {low['learning_rate']:.3g}", zorder=3)
+            band = [p for p in good if math.isfinite(p["low"])]
+            axes.fill_between([p["learning_rate"] for p in band], [p["low"] for p in band], [p["high"] for p in band],
+                              color=look["color"], alpha=0.2, linewidth=0)
+        broken = [p["learning_rate"] for p in points if p["diverged"] > 0]
+        axes.plot(broken, [0.985] * len(broken), "x", color=look["color"], transform=axes.get_xaxis_transform(),
+                  markersize=7, markeredgewidth=1.6)
+    axes.set_xscale("log")
+    margin = MARGIN * (high - best) or 0.1
+    axes.set_ylim(best - margin, high + 2 * margin)
+    axes.grid(True, color="#d9d9d9", linewidth=0.6, zorder=0)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("learning rate (x at the top: a run diverged)")
+    axes.set_ylabel("validation loss (nats per token)")
+    if arms:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
+    return figure
 
 
 def save(figure, path):
@@ -185,6 +230,24 @@ def save(figure, path):
         temporary.unlink(missing_ok=True)
 
 
+def draw_curves(options):
+    runs = read_runs(options.csv, options.by)
+    figure, axes, limits, looks = draw(runs, options.by, options.train, options.title, options.target)
+    if options.log_y and limits:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_formatter(ticker.FuncFormatter(short_number))
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
+    if options.log_x:
+        axes.set_xscale("log")
+    if limits and len(runs) <= len(COLOURS) and not options.log_x:
+        label_ends(axes, runs, limits, looks)
+    elif limits:
+        columns = -(-len(runs) // MOST_LEGEND_ROWS)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8, ncols=columns)
+    return figure
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("csv", help="what `steepest compare --csv` wrote")
@@ -192,14 +255,15 @@ def main():
     parser.add_argument("--by", choices=LABELS, default="step", help="horizontal axis (default: step)")
     parser.add_argument("--train", action="store_true", help="also the training loss, smoothed, as a thin line")
     parser.add_argument("--title", default="", help="above the picture")
+    parser.add_argument("--target", type=float, action="append", default=[], help="mark this loss by a line")
+    parser.add_argument("--log-x", action="store_true", help="logarithmic horizontal axis")
+    parser.add_argument("--log-y", action="store_true", help="logarithmic loss")
+    parser.add_argument("--rates", action="store_true", help="the file is of losses against learning rates")
     options = parser.parse_args()
-    runs = read_runs(options.csv, options.by)
-    figure, axes, limits, looks = draw(runs, options.by, options.train, options.title)
-    if limits and len(runs) <= len(COLOURS):
-        label_ends(axes, runs, limits, looks)
-    elif limits:
-        columns = -(-len(runs) // MOST_LEGEND_ROWS)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8, ncols=columns)
+    matplotlib.rcParams.update({
+        "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
+        "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "steepest"})
+    figure = draw_rates(options.csv) if options.rates else draw_curves(options)
     try:
         save(figure, options.picture)
     except OSError as error:

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/suggest.h"
+#include "report/arm_export.h"
 #include "report/arm_tables.h"
 #include "report/csv.h"
 #include "report/picture.h"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <sys/ioctl.h>
@@ -24,13 +26,15 @@ namespace steepest::cli {
 namespace {
 
 constexpr std::size_t kMostDifferences = 24;
+// Kept while reading; the page keeps fewer where there are many runs.
+constexpr std::size_t kPageTrainRows = 2000;
 
 struct Options {
     std::vector<std::string> runs, pictures;
-    std::string baseline, by = "step", csv;
+    std::string baseline, by = "step", csv, page, rates;
+    bool log_x = false, log_y = false;
     std::vector<double> targets;
     bool plot = false, train = false, all_differences = false, one_line_a_run = false;
-    std::vector<std::string> only;
 };
 
 std::size_t baseline_of(const std::vector<std::string>& names, const std::string& name) {
@@ -111,13 +115,45 @@ std::vector<report::RunRecord> one_an_arm(const std::vector<report::RunRecord>& 
     return chosen;
 }
 
+// Training rows cost most of the memory: only as many as something shows.
+report::ReadOptions reading(const Options& options) {
+    report::ReadOptions reading{.threads = static_cast<int>(std::thread::hardware_concurrency())};
+    const bool all = !options.csv.empty() || (options.train && !options.pictures.empty());
+    if (!all) reading.most_train_rows = options.page.empty() ? 0 : kPageTrainRows;
+    return reading;
+}
+
+void write_files(const std::vector<report::RunRecord>& runs, const report::Arms& arms, bool by_arm,
+                 const Options& options) {
+    if (!options.csv.empty()) write_file(options.csv, report::curves_csv(runs));
+    if (!options.pictures.empty()) {
+        const std::string csv = by_arm ? report::arm_curves_csv(runs, arms) : report::curves_csv(runs);
+        for (const std::string& path : options.pictures)
+            report::draw_picture(csv, path,
+                                 {.axis = arms.axis,
+                                  .train = options.train && !by_arm,
+                                  .log_x = options.log_x,
+                                  .log_y = options.log_y,
+                                  .targets = options.targets});
+    }
+    if (!options.rates.empty()) report::draw_learning_rates(report::learning_rates_csv(arms), options.rates);
+    if (!options.page.empty()) {
+        const std::string folder = std::filesystem::path(options.page).parent_path().string();
+        const report::PageOptions page = {.baseline = baseline_arm(runs, arms, options.baseline),
+                                          .targets = options.targets,
+                                          .log_x = options.log_x,
+                                          .log_y = options.log_y,
+                                          .folder = folder.empty() ? "." : folder};
+        report::write_page(report::page_data(runs, arms, page).dump(-1, ' ', false, Json::error_handler_t::replace),
+                           options.page);
+    }
+}
+
 void compare(const Options& options) {
     const report::Axis axis = report::parse_axis(options.by);
     for (const std::string& path : options.pictures) report::check_picture_name(path);
-    const bool train = !options.csv.empty() || options.train;
-    const report::ReadOptions reading = {.most_train_rows = train ? std::size_t(-1) : 0,
-                                         .threads = static_cast<int>(std::thread::hardware_concurrency())};
-    const std::vector<report::RunRecord> runs = report::read_runs(options.runs, reading);
+    if (!options.rates.empty()) report::check_picture_name(options.rates);
+    const std::vector<report::RunRecord> runs = report::read_runs(options.runs, reading(options));
     const report::Arms arms = report::arms_of(runs, axis);
     const bool by_arm = arms.worth_showing && !options.one_line_a_run;
 
@@ -130,11 +166,7 @@ void compare(const Options& options) {
     // A missing Python must not cost the table that is already made.
     std::fflush(stdout);
 
-    if (options.csv.empty() && options.pictures.empty()) return;
-    const std::string csv = report::curves_csv(runs);
-    if (!options.csv.empty()) write_file(options.csv, csv);
-    for (const std::string& path : options.pictures)
-        report::draw_picture(csv, path, {.axis = axis, .train = options.train});
+    write_files(runs, arms, by_arm, options);
 }
 
 }  // namespace
@@ -156,6 +188,12 @@ Action add_compare(CLI::App& app) {
                    "draw the curves, in the format of the file's ending; repeatable")
         ->type_name("FILE")
         ->allow_extra_args(false);
+    app.add_option("--html", options->page, "write a page with all curves and tables that opens offline")
+        ->type_name("FILE");
+    app.add_option("--rates", options->rates, "draw the loss against the learning rate, one curve an arm")
+        ->type_name("FILE");
+    app.add_flag("--log-x", options->log_x, "logarithmic horizontal axis in pictures and the page");
+    app.add_flag("--log-y", options->log_y, "logarithmic loss in pictures and the page");
     app.add_flag("--train", options->train, "pictures also show the training loss, smoothed");
     app.add_flag("--plot", options->plot, "plot in plain text also where the output is not a terminal");
     app.add_flag("--all-differences", options->all_differences, "list every config key that differs, however many");

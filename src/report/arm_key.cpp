@@ -82,6 +82,15 @@ std::string seed_key(const RunRecord& run) {
     return key;
 }
 
+std::string seed_label(const RunRecord& run) {
+    std::string key = seed_key(run);
+    key.pop_back();
+    const std::string first = key.substr(0, key.find(' '));
+    if (key == first + ' ' + first + ' ' + first) return first;
+    std::ranges::replace(key, ' ', '/');
+    return key;
+}
+
 std::vector<std::string> arm_names(std::span<const RunRecord> runs,
                                    const std::vector<std::vector<std::size_t>>& members) {
     std::map<std::string, std::vector<std::size_t>> by_optimizer;

@@ -18,6 +18,8 @@ std::string arm_key(const RunRecord& run);
 std::string rate_key(const RunRecord& run);
 // Its seeds of initial weights, data and optimizer.
 std::string seed_key(const RunRecord& run);
+// For people: "3", or "1/2/1" where its parts differ.
+std::string seed_label(const RunRecord& run);
 
 // Arms by their members: the optimizer's name, then "key=value" of what differs between arms of one optimizer.
 std::vector<std::string> arm_names(std::span<const RunRecord> runs,

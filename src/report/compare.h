@@ -1,5 +1,6 @@
 #pragma once
 // What `steepest compare` prints: the table of runs, the table of targets, the configs' differences.
+#include "core/json.h"
 #include "report/align.h"
 
 #include <span>
@@ -20,6 +21,9 @@ std::string target_table(std::span<const RunRecord> runs, std::span<const double
 // with how many runs have each. At most `most_rows` of them, then a line that says how many were left out. Names,
 // descriptions and paths do not count. Empty where fewer than two runs have a config, or nothing differs.
 std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows);
+
+// The same keys as [{"key": ..., "values": [[value, how many runs], ...]}, ...], the commonest value first.
+Json differences_json(std::span<const RunRecord> runs);
 
 // "done", "diverged at 120", "interrupted at 200/400", "unfinished at 350/400", with skipped steps if there were any.
 std::string status_text(const RunRecord& run);

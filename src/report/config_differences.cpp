@@ -4,6 +4,7 @@
 #include "report/table.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <ranges>
 #include <set>
@@ -85,6 +86,24 @@ std::string counted(const std::vector<std::string>& values) {
 }
 
 }  // namespace
+
+Json differences_json(std::span<const RunRecord> runs) {
+    std::vector<const RunRecord*> configured;
+    for (const RunRecord& run : runs)
+        if (!run.config.empty()) configured.push_back(&run);
+    Json out = Json::array();
+    if (configured.size() < 2) return out;
+    for (const Difference& difference : differences(configured)) {
+        std::map<std::string, int> counts;
+        for (const std::string& value : difference.values) ++counts[value];
+        std::vector<std::pair<std::string, int>> order(counts.begin(), counts.end());
+        std::ranges::stable_sort(order, std::greater{}, &std::pair<std::string, int>::second);
+        Json values = Json::array();
+        for (const auto& [value, count] : order) values.push_back({value, count});
+        out.push_back({{"key", difference.key}, {"values", std::move(values)}});
+    }
+    return out;
+}
 
 std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows) {
     std::vector<const RunRecord*> configured;

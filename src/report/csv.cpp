@@ -4,8 +4,6 @@
 
 namespace steepest::report {
 
-namespace {
-
 std::string quoted(const std::string& text) {
     if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
     std::string out = "\"";
@@ -15,8 +13,6 @@ std::string quoted(const std::string& text) {
     }
     return out + '"';
 }
-
-}  // namespace
 
 std::string curves_csv(std::span<const RunRecord> runs) {
     std::string out = "run,optimizer,kind,step,tokens,gradients,flops,seconds,loss\n";

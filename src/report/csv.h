@@ -12,4 +12,7 @@ namespace steepest::report {
 // Each row has every axis, so rows can be aligned by any of them.
 std::string curves_csv(std::span<const RunRecord> runs);
 
+// A field as RFC 4180 quotes it, where it must be.
+std::string quoted(const std::string& text);
+
 }  // namespace steepest::report

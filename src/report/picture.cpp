@@ -3,6 +3,7 @@
 #include "core/build_config.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "report/table.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -23,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Exit codes of the script beside 0 and Python's own 1.
-constexpr int kNoMatplotlib = 3, kNotWritten = 6;
+constexpr int kNoLibrary = 3, kNotWritten = 6;
 // What the C library's spawn reports where the program cannot be run at all.
 constexpr int kNoProgram = 127;
 
@@ -45,7 +46,7 @@ private:
     std::string path_;
 };
 
-fs::path script() {
+fs::path script_path(const std::string& name) {
     std::error_code none;
     std::vector<fs::path> candidates;
     const fs::path executable = fs::read_symlink("/proc/self/exe", none);
@@ -53,8 +54,8 @@ fs::path script() {
     candidates.push_back(fs::path(kInstalledConfigs).parent_path() / "scripts");
     candidates.push_back(fs::path(kSourceDir) / "scripts");
     for (const fs::path& folder : candidates)
-        if (fs::exists(folder / "plot_compare.py", none)) return folder / "plot_compare.py";
-    throw InputError("cannot draw: scripts/plot_compare.py is neither beside this program's install nor in " +
+        if (fs::exists(folder / name, none)) return folder / name;
+    throw InputError("cannot draw: scripts/" + name + " is neither beside this program's install nor in " +
                      std::string(kSourceDir));
 }
 
@@ -83,6 +84,38 @@ std::vector<std::string> pythons() {
     return {"python3", "/usr/bin/python3"};
 }
 
+struct Script {
+    std::string name, library, package;
+};
+
+// The script on a file of this text, then `path` and the options.
+void run_script(const Script& script, const std::string& data, const std::string& path,
+                const std::vector<std::string>& options) {
+    const TemporaryFolder folder;
+    const std::string input = folder.file("data"), words = folder.file("output.txt");
+    write_file(input, data);
+    const std::string program = script_path(script.name).string();
+    std::string tried;
+    for (const std::string& python : pythons()) {
+        std::vector<std::string> command = {python, program, input, path};
+        command.insert(command.end(), options.begin(), options.end());
+        const int code = run_program(std::move(command), words);
+        if (code == 0) return;
+        tried += (tried.empty() ? "" : ", ") + python;
+        if (code == kNoLibrary || code == kNoProgram) continue;
+        std::string said = read_file(words);
+        said.erase(said.find_last_not_of(" \n") + 1);
+        const std::string last = said.substr(said.rfind('\n') + 1);
+        if (code == kNotWritten) throw StorageError(last);
+        throw Error(Exit::internal, path + ": " + program + " failed with code " + std::to_string(code) + ": " + last);
+    }
+    throw InputError(path + ": cannot draw: no " + script.library + " (tried " + tried + "); install Debian's " +
+                     script.package + ", or set STEEPEST_PYTHON to a Python that has it");
+}
+
+const Script kPlot = {"plot_compare.py", "matplotlib", "python3-matplotlib"};
+const Script kPage = {"html_compare.py", "plotly", "python3-plotly"};
+
 }  // namespace
 
 void check_picture_name(const std::string& path) {
@@ -93,26 +126,19 @@ void check_picture_name(const std::string& path) {
 
 void draw_picture(const std::string& csv, const std::string& path, const PictureStyle& style) {
     check_picture_name(path);
-    const TemporaryFolder folder;
-    const std::string data = folder.file("curves.csv"), words = folder.file("output.txt");
-    write_file(data, csv);
-    const std::string program = script().string();
-    std::string tried;
-    for (const std::string& python : pythons()) {
-        std::vector<std::string> command = {python, program, data, path, "--by", std::string(name_of(style.axis))};
-        if (style.train) command.push_back("--train");
-        const int code = run_program(std::move(command), words);
-        if (code == 0) return;
-        tried += (tried.empty() ? "" : ", ") + python;
-        if (code == kNoMatplotlib || code == kNoProgram) continue;
-        std::string said = read_file(words);
-        said.erase(said.find_last_not_of(" \n") + 1);
-        const std::string last = said.substr(said.rfind('\n') + 1);
-        if (code == kNotWritten) throw StorageError(last);
-        throw Error(Exit::internal, path + ": " + program + " failed with code " + std::to_string(code) + ": " + last);
-    }
-    throw InputError(path + ": cannot draw: no matplotlib (tried " + tried +
-                     "); install Debian's python3-matplotlib, or set STEEPEST_PYTHON to a Python that has it");
+    std::vector<std::string> options = {"--by", std::string(name_of(style.axis))};
+    if (style.train) options.push_back("--train");
+    if (style.log_x) options.push_back("--log-x");
+    if (style.log_y) options.push_back("--log-y");
+    for (const double target : style.targets) options.insert(options.end(), {"--target", shortest(target)});
+    run_script(kPlot, csv, path, options);
 }
+
+void draw_learning_rates(const std::string& csv, const std::string& path) {
+    check_picture_name(path);
+    run_script(kPlot, csv, path, {"--rates"});
+}
+
+void write_page(const std::string& json, const std::string& path) { run_script(kPage, json, path, {}); }
 
 }  // namespace steepest::report
