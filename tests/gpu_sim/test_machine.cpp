@@ -168,5 +168,13 @@ TEST_F(Machine, FindsSeededBugs) {
     expect_fault(run("uninitialised_global", 1, 8, y, x), {"freed"});
 }
 
+TEST_F(Machine, NamesAnUnknownOpcode) {
+    const Module module(
+        ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n.reg .b32 %r<3>;\n"
+        "frobnicate.u32 %r1, %r2;\nret;\n}\n",
+        memory);
+    expect_fault([&] { module.find("k"); }, {"unknown opcode", "frobnicate.u32", "PTX line 7"});
+}
+
 }  // namespace
 }  // namespace gpu_sim
