@@ -128,6 +128,13 @@ TEST_F(Machine, MultipliesFragments) {
     EXPECT_EQ(counters.ldmatrix, 2u);
 }
 
+TEST_F(Machine, BlocksMayShareAWordThatTheyDoNotBothTouch) {
+    const Module module(ptx("good_zoo"), memory);
+    const std::uint64_t y = upload(std::vector<std::uint16_t>(4 * 33));
+    for (options.seed = 1; options.seed <= 3; ++options.seed) launch(module, "count_rows", {4}, {32}, y, 33);
+    EXPECT_EQ(download<std::uint16_t>(y, 4 * 33), std::vector<std::uint16_t>(4 * 33, 3));
+}
+
 // `run` must throw a Fault whose report holds all of `words`.
 template <class F>
 void expect_fault(F run, std::initializer_list<const char*> words) {
