@@ -7,6 +7,7 @@
 #include "kernels/cpu/chunks.h"
 #include "kernels/cpu/reduce.h"
 #include "kernels/cpu/simd.h"
+#include "ops/averaging.h"
 
 #include <algorithm>
 #include <cmath>
@@ -44,6 +45,17 @@ STEEPEST_SIMD void dual_ema(float* u, float* m, const float* g, std::int64_t n, 
 struct Adam {
     float gradient_scale, b1, b2, m_correction, v_correction, epsilon;
 };
+
+// Without an average of gradients.
+STEEPEST_SIMD void adam_second(float* u, float* v, const float* g, std::int64_t n, Adam s) {
+    const float c2 = 1 - s.b2;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float gradient = s.gradient_scale * g[i], second = s.b2 * v[i] + c2 * (gradient * gradient);
+        v[i] = second;
+        u[i] = gradient / (std::sqrt(second * s.v_correction) + s.epsilon);
+    }
+}
 
 STEEPEST_SIMD void adam(float* u, float* m, float* v, const float* g, std::int64_t n, Adam s) {
     const float c1 = 1 - s.b1, c2 = 1 - s.b2;
@@ -87,6 +99,34 @@ STEEPEST_SIMD void update(float* w, const float* direction, std::int64_t n, floa
     for (std::int64_t i = 0; i < n; ++i) w[i] = keep * w[i] - step * direction[i];
 }
 
+struct Averages {
+    float step, decay, mix, next_mix, share;
+};
+
+template <bool kDecayFast>
+STEEPEST_INLINE void average(float* w, float* fast, const float* direction, std::int64_t n, Averages s) {
+    const float rest = 1 - s.mix, next_rest = 1 - s.next_mix, inverse = 1 / s.mix;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float y = w[i], z = fast[i], x = (y - rest * z) * inverse;
+        const float moved = z - s.decay * (kDecayFast ? z : y) - s.step * direction[i];
+        const float averaged = x + s.share * (moved - x);
+        fast[i] = moved;
+        w[i] = next_rest * moved + s.next_mix * averaged;
+    }
+}
+STEEPEST_SIMD void average_decaying_fast(float* w, float* fast, const float* direction, std::int64_t n, Averages s) {
+    average<true>(w, fast, direction, n, s);
+}
+STEEPEST_SIMD void average_decaying_weights(float* w, float* fast, const float* direction, std::int64_t n, Averages s) {
+    average<false>(w, fast, direction, n, s);
+}
+
+STEEPEST_SIMD void average_point(float* to, const float* y, const float* z, std::int64_t n, float mix) {
+    const float rest = 1 - mix, inverse = 1 / mix;
+    for (std::int64_t i = 0; i < n; ++i) to[i] = (y[i] - rest * z[i]) * inverse;
+}
+
 STEEPEST_SIMD void convert(float* to, const bf16* from, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = float(from[i]);
 }
@@ -124,10 +164,19 @@ void run(Cpu& cpu, const DualEma& op) {
 
 void run(Cpu& cpu, const AdamEstimate& op) {
     if (closed(op.gate)) return;
-    const Adam s{value(op.gradient_scale), value(op.b1),           value(op.b2),
-                 value(op.m_correction),   value(op.v_correction), op.epsilon};
-    cpu::for_each_chunk(
-        cpu, op.u, [&](const cpu::Chunk& c) { adam(at(op.u, c), at(op.m, c), at(op.v, c), at(op.g, c), c.count, s); });
+    const bool both = !op.m.empty();
+    const Adam s{.gradient_scale = value(op.gradient_scale),
+                 .b1 = both ? value(op.b1) : 0,
+                 .b2 = value(op.b2),
+                 .m_correction = both ? value(op.m_correction) : 1,
+                 .v_correction = value(op.v_correction),
+                 .epsilon = op.epsilon};
+    cpu::for_each_chunk(cpu, op.u, [&](const cpu::Chunk& c) {
+        if (both)
+            adam(at(op.u, c), at(op.m, c), at(op.v, c), at(op.g, c), c.count, s);
+        else
+            adam_second(at(op.u, c), at(op.v, c), at(op.g, c), c.count, s);
+    });
 }
 
 void run(Cpu& cpu, const MvrCorrect& op) {
@@ -197,6 +246,35 @@ void run(Cpu& cpu, const WeightUpdate& op) {
             update(w + i, direction + i, count, keep, step);
             if (!op.copies.empty() && op.copies[c.tensor])
                 convert(op.copies[c.tensor], op.weights[c.tensor], c.begin + i, count);
+        }
+    });
+}
+
+void run(Cpu& cpu, const AveragedUpdate& op) {
+    if (closed(op.gate)) return;
+    const double rate = value(op.learning_rate);
+    cpu::for_each_chunk(cpu, op.weights, [&](const cpu::Chunk& c) {
+        const Averages s{.step = static_cast<float>(rate * op.factors[c.tensor]),
+                         .decay = static_cast<float>(rate * value(op.weight_decay)),
+                         .mix = value(op.mix),
+                         .next_mix = value(op.next_mix),
+                         .share = value(op.share)};
+        (op.decay_fast ? average_decaying_fast : average_decaying_weights)(at(op.weights, c), at(op.fast, c),
+                                                                           at(op.directions, c), c.count, s);
+        if (!op.copies.empty() && op.copies[c.tensor])
+            convert(op.copies[c.tensor], op.weights[c.tensor], c.begin, c.count);
+    });
+}
+
+void run(Cpu& cpu, const AveragePoint& op) {
+    cpu::for_each_chunk(cpu, op.y, [&](const cpu::Chunk& c) {
+        constexpr std::int64_t kPiece = 4096;
+        float piece[kPiece];
+        for (std::int64_t i = 0; i < c.count; i += kPiece) {
+            const std::int64_t count = std::min(kPiece, c.count - i);
+            average_point(piece, at(op.y, c) + i, at(op.z, c) + i, count, value(op.mix));
+            dispatch_float(op.to[c.tensor].dtype,
+                           [&]<class T>() { convert(op.to[c.tensor].as<T>() + c.begin + i, piece, count); });
         }
     });
 }

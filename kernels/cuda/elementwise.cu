@@ -7,6 +7,7 @@
 // agree to the last bit. Scalars are read on the device; those of a tensor or a step once a thread, in the precision of
 // the host backend.
 #include "kernels/cuda/tensor_table.h"
+#include "ops/averaging.h"
 #include "ops/elementwise.h"
 
 namespace steepest {
@@ -147,6 +148,24 @@ struct Adam {
     }
 };
 
+// The same without the first average.
+struct SecondMoment {
+    static constexpr int kArrays = 3;  // u, v, g
+    static constexpr unsigned kReads = bits({1, 2}), kWrites = bits({0, 1}), kMixed = bits({});
+    const float *gradient_scale, *b2, *v_correction;
+    float epsilon;
+
+    struct Constants {
+        float factor, b2, c2, v_correction;
+    };
+    __device__ Constants at(const auto&) const { return {*gradient_scale, *b2, 1 - *b2, *v_correction}; }
+    __device__ void apply(float* x, const Constants& s) const {
+        const float gradient = s.factor * x[2];
+        x[1] = fmaf(s.b2, x[1], s.c2 * (gradient * gradient));
+        x[0] = gradient / (sqrtf(x[1] * s.v_correction) + epsilon);
+    }
+};
+
 template <bool kKeep>
 struct Mvr {
     static constexpr int kArrays = 3;  // c, other, g
@@ -210,6 +229,41 @@ struct Decay {
     }
 };
 
+template <bool kDecayFast>
+struct Average {
+    static constexpr int kArrays = 4;  // weight, fast, copy, direction
+    static constexpr unsigned kReads = bits({0, 1, 3}), kWrites = bits({0, 1, 2}), kMixed = bits({2});
+    const float *learning_rate, *weight_decay, *mix, *next_mix, *share;
+
+    struct Constants {
+        float step, decay, rest, inverse, next_rest, next_mix, share;
+    };
+    __device__ Constants at(const auto& tensor) const {
+        const double rate = *learning_rate;
+        return {static_cast<float>(rate * tensor.factor), static_cast<float>(rate * *weight_decay),
+                1 - *mix,  1 / *mix, 1 - *next_mix, *next_mix, *share};
+    }
+    __device__ void apply(float* x, const Constants& s) const {
+        const float y = x[0], z = x[1], average = fmaf(-s.rest, z, y) * s.inverse;
+        const float moved = fmaf(-s.step, x[3], fmaf(-s.decay, kDecayFast ? z : y, z));
+        x[1] = moved;
+        x[0] = fmaf(s.next_mix, fmaf(s.share, moved - average, average), s.next_rest * moved);
+        x[2] = x[0];
+    }
+};
+
+struct Averaged {
+    static constexpr int kArrays = 3;  // to, y, z
+    static constexpr unsigned kReads = bits({1, 2}), kWrites = bits({0}), kMixed = bits({0});
+    const float* mix;
+
+    struct Constants {
+        float rest, inverse;
+    };
+    __device__ Constants at(const auto&) const { return {1 - *mix, 1 / *mix}; }
+    __device__ void apply(float* x, const Constants& s) const { x[0] = fmaf(-s.rest, x[2], x[1]) * s.inverse; }
+};
+
 struct Convert {
     static constexpr int kArrays = 2;  // to, from
     static constexpr unsigned kReads = bits({1}), kWrites = bits({0}), kMixed = bits({0, 1});
@@ -234,6 +288,13 @@ void run(Cuda& cuda, const DualEma& op) {
 }
 
 void run(Cuda& cuda, const AdamEstimate& op) {
+    if (op.m.empty()) {
+        const SecondMoment second{.gradient_scale = cuda::data<float>(op.gradient_scale),
+                                  .b2 = cuda::data<float>(op.b2),
+                                  .v_correction = cuda::data<float>(op.v_correction),
+                                  .epsilon = op.epsilon};
+        return for_each(cuda, {&op.u, &op.v, &op.g}, second, op.gate);
+    }
     const Adam stage{.gradient_scale = cuda::data<float>(op.gradient_scale),
                      .b1 = cuda::data<float>(op.b1),
                      .b2 = cuda::data<float>(op.b2),
@@ -281,6 +342,23 @@ void run(Cuda& cuda, const WeightUpdate& op) {
                       .lengths = cuda::data<float>(op.lengths),
                       .cut = cuda::data<float>(op.cut)};
     for_each(cuda, {&op.weights, &op.copies, &op.directions}, stage, op.gate, nullptr, op.factors.data());
+}
+
+void run(Cuda& cuda, const AveragedUpdate& op) {
+    const auto go = [&]<bool kDecayFast>() {
+        const Average<kDecayFast> stage{.learning_rate = cuda::data<float>(op.learning_rate),
+                                        .weight_decay = cuda::data<float>(op.weight_decay),
+                                        .mix = cuda::data<float>(op.mix),
+                                        .next_mix = cuda::data<float>(op.next_mix),
+                                        .share = cuda::data<float>(op.share)};
+        for_each(cuda, {&op.weights, &op.fast, &op.copies, &op.directions}, stage, op.gate, nullptr,
+                 op.factors.data());
+    };
+    op.decay_fast ? go.operator()<true>() : go.operator()<false>();
+}
+
+void run(Cuda& cuda, const AveragePoint& op) {
+    for_each(cuda, {&op.to, &op.y, &op.z}, Averaged{.mix = cuda::data<float>(op.mix)}, {});
 }
 
 void run(Cuda& cuda, const Copy& op) { for_each(cuda, {&op.to, &op.from}, Convert{}, op.gate); }

@@ -1,9 +1,10 @@
-// `steepest bench step|ops CONFIG`: what a training step costs here, on random tokens of the config's shape.
+// `steepest bench step|ops|optimizers CONFIG`: what a training step costs here, on random tokens of the config's shape.
 #include "cli/backend.h"
 #include "cli/run_arguments.h"
 #include "core/clock.h"
 #include "core/config_writer.h"
 #include "core/error.h"
+#include "core/presets.h"
 #include "data/token_shard.h"
 #include "ops/matmul.h"
 #include "report/table.h"
@@ -83,11 +84,12 @@ double peak_flops(Device device, DType dtype, int side) {
 
 struct Measured {
     std::vector<double> seconds, optimizer_seconds;
-    double model_flops = 0, optimizer_flops = 0, peak = 0, resident_mib = 0;
+    double model_flops = 0, optimizer_flops = 0, peak = 0, resident_mib = 0, state_bytes = 0, parameters = 0;
+    int gradients = 1;
     OpProfile profile;
 };
 
-Measured measure(RunConfig config, const Options& options, bool profile) {
+Measured measure(RunConfig config, const Options& options, bool profile, bool peak = true) {
     const RandomShard shard(config, options.steps + options.warmup);
     config.data = {.train = {shard.path()}, .validation = {}, .validation_fraction = 0};
     config.evaluation.every = 0;
@@ -99,6 +101,9 @@ Measured measure(RunConfig config, const Options& options, bool profile) {
 
     Measured m;
     m.model_flops = stepper.model_flops(), m.optimizer_flops = stepper.optimizer_flops();
+    m.state_bytes = static_cast<double>(stepper.state_bytes());
+    m.parameters = static_cast<double>(stepper.runner().parameters().count());
+    m.gradients = stepper.oracle().gradients_per_step();
     TokenStreamHash hash;
     for (int step = 1; step <= options.warmup + options.steps; ++step) {
         if (profile && step == options.warmup + 1) hooks(backend.device()).profile = &m.profile;
@@ -107,11 +112,11 @@ Measured measure(RunConfig config, const Options& options, bool profile) {
         m.seconds.push_back(report.seconds), m.optimizer_seconds.push_back(report.optimizer_seconds);
     }
     hooks(backend.device()).profile = nullptr;
-    m.peak = peak_flops(backend.device(), config.precision.dtype(), options.gemm);
+    if (peak) m.peak = peak_flops(backend.device(), config.precision.dtype(), options.gemm);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     m.resident_mib = static_cast<double>(usage.ru_maxrss) / 1024;
-    std::fprintf(stderr, "%s\n", backend.describe().c_str());
+    if (peak) std::fprintf(stderr, "%s\n", backend.describe().c_str());
     return m;
 }
 
@@ -180,6 +185,31 @@ void bench_ops(const Options& options) {
     std::printf("%s", table.text().c_str());
 }
 
+// Every preset on the same model and batch, against AdamW.
+void bench_optimizers(const Options& options) {
+    const auto with = [&](const std::string& optimizer) {
+        Options o = options;
+        o.config.sets.push_back("optimizer=" + optimizer);
+        return measure(o.config.load(), o, false, false);
+    };
+    report::Table table({{"optimizer", "", report::Align::left},
+                         {"median", "ms"},
+                         {"to adamw"},
+                         {"optimizer", "ms"},
+                         {"optimizer", "GFLOP"},
+                         {"state", "bytes/parameter"},
+                         {"gradients", "1/step"}});
+    const double adamw = median(with("adamw").seconds);
+    for (const PresetInfo& preset : list_presets("optimizers")) {
+        const Measured m = with(preset.name);
+        const double seconds = median(m.seconds);
+        table.add({preset.name, report::fixed(seconds * 1e3, 1), report::fixed(seconds / adamw, 2) + "x",
+                   report::fixed(median(m.optimizer_seconds) * 1e3, 1), report::fixed(m.optimizer_flops * 1e-9, 3),
+                   report::fixed(m.state_bytes / m.parameters, 2), std::to_string(m.gradients)});
+    }
+    std::printf("%s", table.text().c_str());
+}
+
 }  // namespace
 
 Action add_bench(CLI::App& app) {
@@ -200,6 +230,7 @@ Action add_bench(CLI::App& app) {
         return sub;
     };
     add("step", "time of whole steps", bench_step)->add_flag("--json", options->json, "one JSON line, for scripts");
+    add("optimizers", "time, work and state of every optimizer preset", bench_optimizers);
     add("ops", "time by op, with memory traffic and arithmetic", bench_ops);
     return [options, what] { (*what)(*options); };
 }

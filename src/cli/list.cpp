@@ -4,6 +4,7 @@
 #include "core/presets.h"
 #include "core/registry.h"
 #include "core/suggest.h"
+#include "optim/averaging.h"
 #include "optim/estimator.h"
 #include "optim/geometry.h"
 #include "optim/scaling.h"
@@ -82,10 +83,11 @@ std::string list(const std::string& kind, const std::string& root) {
     if (kind == "geometries") return plugins<Geometry>();
     if (kind == "transforms") return plugins<Transform>();
     if (kind == "step_sizes") return plugins<StepSize>();
+    if (kind == "averagings") return plugins<Averaging>();
     if (kind == "scalings") return scalings();
     if (kind == "optimizers" || kind == "models" || kind == "experiments") return presets(kind);
     static const std::vector<std::string> kinds{"optimizers", "models",     "experiments", "estimators", "geometries",
-                                                "transforms", "step_sizes", "scalings",    "runs"};
+                                                "transforms", "step_sizes", "averagings",  "scalings",   "runs"};
     throw InputError("cannot list: " + not_one_of(kind, kinds));
 }
 
@@ -97,7 +99,8 @@ Action add_list(CLI::App& app) {
     };
     const auto options = std::make_shared<Options>();
     app.add_option("KIND", options->kind,
-                   "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, scalings or runs")
+                   "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, averagings, "
+                   "scalings or runs")
         ->required();
     app.add_option("--runs", options->runs, "the folder of runs")->capture_default_str();
     return [options] { std::printf("%s", list(options->kind, options->runs).c_str()); };

@@ -52,7 +52,8 @@ void run(Cuda&, const DualEma&);
 
 // With G = gradient_scale * g:   m = b1 m + (1 - b1) G;   v = b2 v + (1 - b2) G^2;
 //   u = (m * m_correction) / (sqrt(v * v_correction) + epsilon),   corrections 1 / (1 - b^t)
-// Kingma, Ba 2015, arXiv:1412.6980, algorithm 1.   u may alias g.
+// Kingma, Ba 2015, arXiv:1412.6980, algorithm 1.   u may alias g.   m empty: as if b1 = 0; b1 and m_correction are then
+// not needed, and nothing is kept of the gradients themselves.
 struct AdamEstimate {
     static constexpr std::string_view name = "AdamEstimate";
 
@@ -63,10 +64,12 @@ struct AdamEstimate {
 
     void check() const {
         require_matching(u, g, name, "u and g must match");
-        require_matching(u, m, name, "m must match u");
         require_matching(u, v, name, "v must match u");
-        for (const ConstTensor* t : {&gradient_scale, &b1, &b2, &m_correction, &v_correction})
+        for (const ConstTensor* t : {&gradient_scale, &b2, &v_correction})
             require_scalar(*t, name, "scalars must be one f32 each");
+        if (m.empty()) return;
+        require_matching(u, m, name, "m must match u");
+        for (const ConstTensor* t : {&b1, &m_correction}) require_scalar(*t, name, "scalars must be one f32 each");
     }
     void tensors(auto&& visit) const {
         for (const Tensor& t : u) visit("u", t);

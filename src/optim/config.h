@@ -1,6 +1,7 @@
 #pragma once
 // An optimizer as a config: groups of parameters, each a composition of stages. A
 // paper's optimizer is one such file in configs/optimizers/.
+#include "optim/averaging.h"
 #include "optim/estimator.h"
 #include "optim/geometry.h"
 #include "optim/match.h"
@@ -49,6 +50,7 @@ struct GroupConfig : BranchConfig {
     PluginConfig<Estimator> estimator;
     PluginConfig<Transform> precondition = "none", refinement = "none";
     std::string length = "unit";
+    PluginConfig<Averaging> averaging = "none";
     bool split_qkv = false;
     std::optional<AlternateConfig> alternate;
     std::optional<ScheduleConfig> schedule;
@@ -69,6 +71,8 @@ struct GroupConfig : BranchConfig {
           "proper; group_dual: times the sum of all dual norms of the group; group_share: times its part of their root "
           "sum of squares",
           OneOf{"unit", "dual", "group_dual", "group_share"});
+        f("averaging", averaging,
+          "the point that is stepped, and the one that is evaluated and exported: the weights, or a running average");
         f("split_qkv", split_qkv,
           "treat the query, key and value rows of a fused attention weight as three matrices in clipping, geometry and "
           "scaling");

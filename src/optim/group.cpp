@@ -39,9 +39,11 @@ Group::Group(std::string name, const GroupConfig& config, const OptimizerConfig&
       estimator_(config.estimator.make()),
       precondition_(config.precondition.make()),
       refinement_(config.refinement.make()),
+      averaging_(config.averaging.make()),
       estimator_binding_(name_, "estimator", members_),
       precondition_binding_(name_, "precondition", members_),
       refinement_binding_(name_, "refinement", members_),
+      averaging_binding_(name_, "averaging", members_),
       update_binding_(name_, "update", members_) {
     branches_.emplace_back(config_, config_, optimizer.lr_scale, name_, "geometry", members_);
     if (config_.alternate)
@@ -52,8 +54,17 @@ Group::Group(std::string name, const GroupConfig& config, const OptimizerConfig&
     update_binding_.scalar("learning_rate", &learning_rate_);
     update_binding_.scalar("weight_decay", &weight_decay_);
 
-    if (config_.length == "unit" && !measures_decrease_) return;
     const std::string where = "optimizer group \"" + name_ + "\": ";
+    if (averages()) {
+        averaging_binding_.state("z", &fast_);
+        averaging_binding_.number_state("mix", &mix_);
+        averaging_binding_.scalar("next_mix", &next_mix_);
+        averaging_binding_.scalar("share", &share_);
+        if (config_.length != "unit" || measures_decrease_)
+            throw InputError(where + "averaging \"" + config_.averaging.type() +
+                             "\" wants length \"unit\" and step_size \"schedule\"");
+    }
+    if (config_.length == "unit" && !measures_decrease_) return;
     if (!precondition_->is_identity() || !refinement_->is_identity())
         throw InputError(where +
                          "lengths and step sizes that depend on inner products of estimate and direction want "
@@ -66,7 +77,8 @@ Group::Group(std::string name, const GroupConfig& config, const OptimizerConfig&
 }
 
 std::vector<Binding*> Group::bindings() {
-    std::vector<Binding*> list{&estimator_binding_, &precondition_binding_, &refinement_binding_, &update_binding_};
+    std::vector<Binding*> list{&estimator_binding_, &precondition_binding_, &refinement_binding_, &averaging_binding_,
+                               &update_binding_};
     for (Branch& b : branches_) list.push_back(&b.binding);
     return list;
 }
@@ -86,7 +98,8 @@ std::string Group::formula() const {
         text += " (each " + std::to_string(config_.alternate->every) + ": " + config_.alternate->geometry.type() + ")";
     if (!refinement_->is_identity()) text += " -> " + config_.refinement.type();
     if (config_.length != "unit") text += " * " + config_.length;
-    return text + " -> " + config_.scaling;
+    text += " -> " + config_.scaling;
+    return averages() ? text + " -> " + config_.averaging.type() : text;
 }
 
 void Group::append_rows(std::vector<std::pair<int, AssignmentRow>>& rows) const {
@@ -94,7 +107,8 @@ void Group::append_rows(std::vector<std::pair<int, AssignmentRow>>& rows) const 
     for (const Member& m : members_) {
         const std::string blocks = m.blocks == 1 ? "" : std::to_string(m.blocks) + " x ";
         std::int64_t state = 0;
-        for (const Binding* b : {&estimator_binding_, &precondition_binding_, &refinement_binding_, &update_binding_})
+        for (const Binding* b :
+             {&estimator_binding_, &precondition_binding_, &refinement_binding_, &averaging_binding_, &update_binding_})
             state += b->state_bytes(*m.spec);
         for (const Branch& b : branches_) state += b.binding.state_bytes(*m.spec);
         rows.emplace_back(m.index, AssignmentRow{.parameter = m.spec->name,
@@ -137,6 +151,9 @@ void Group::bind(Device device, std::span<const Parameter> parameters, const Ste
         b->ok = gradients.ok;
     }
     products_ = products;
+    if (const TensorList* average = estimator_->average(); dual_ && average && average->empty())
+        throw InputError("optimizer group \"" + name_ +
+                         "\": lengths and step sizes that depend on inner products want an estimator with an average");
     for (Branch& b : branches_) {
         if (!estimator_->average()) b.binding.dual = dual_;
         plan_update(b, parameters, gradients.ok, cut);
@@ -162,6 +179,24 @@ void Group::plan_update(Branch& branch, std::span<const Parameter> parameters, C
         branch.update.factors.insert(branch.update.factors.end(), m.blocks,
                                      static_cast<float>(branch.factor(m.block_shape())));
     }
+    if (averages())
+        branch.averaged = {.weights = weights_,
+                           .fast = fast_,
+                           .copies = branch.update.copies,
+                           .directions = branch.update.directions,
+                           .factors = branch.update.factors,
+                           .learning_rate = learning_rate_.tensor(),
+                           .weight_decay = weight_decay_.tensor(),
+                           .mix = mix_,
+                           .next_mix = next_mix_.tensor(),
+                           .share = share_.tensor(),
+                           .decay_fast = averaging_->decays_fast_point(),
+                           .gate = ok};
+}
+
+// The learning rate of most steps, which averages are weighted by.
+double Group::rate_at(std::int64_t step) const {
+    return branches_[0].peak * schedule_factor(schedule_, step, total_steps_);
 }
 
 void Group::begin_step(std::int64_t step, std::int64_t total_steps) {
@@ -169,6 +204,12 @@ void Group::begin_step(std::int64_t step, std::int64_t total_steps) {
     rate_ = branch().peak * schedule_factor(schedule_, step, total_steps);
     learning_rate_.set(rate_);
     weight_decay_.set(config_.weight_decay);
+    if (averages()) {
+        total_steps_ = total_steps, first_step_ = step == 1;
+        const auto rate = [this](std::int64_t s) { return rate_at(s); };
+        share_.set(averaging_->share(step, rate));
+        next_mix_.set(averaging_->mix(step + 1));
+    }
     estimator_->begin_step(step);
     precondition_->begin_step(step);
     refinement_->begin_step(step);
@@ -203,6 +244,24 @@ void Group::find_directions(bool first) {
                                   .accumulate = !first});
 }
 
-void Group::update_weights() { run(update_binding_.device, branch().update); }
+void Group::update_weights() {
+    const Device device = update_binding_.device;
+    if (!averages()) return run(device, branch().update);
+    // What the state's mix becomes; an op's inputs are const to those who plan it, and here they are a list.
+    const ConstTensor next = next_mix_.tensor();
+    const TensorList next_mix{Tensor(const_cast<void*>(next.data), next.dtype, next.shape)};
+    if (first_step_) {  // all three points are the initial weights, so any mix describes them
+        run(device, Copy{.to = fast_, .from = weights_});
+        run(device, Copy{.to = {mix_}, .from = next_mix});
+    }
+    run(device, branch().averaged);
+    run(device, Copy{.to = {mix_}, .from = next_mix, .gate = averaging_binding_.ok});
+}
+
+void Group::write_average(std::span<const Tensor> to) {
+    AveragePoint op{.to = {}, .y = weights_, .z = fast_, .mix = mix_};
+    for (const Member& m : members_) m.append_blocks(op.to, to[static_cast<std::size_t>(m.index)]);
+    run(update_binding_.device, op);
+}
 
 }  // namespace steepest

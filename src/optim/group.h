@@ -1,6 +1,7 @@
 #pragma once
 // One group of parameters and its pipeline:
 //     estimator -> precondition -> geometry -> refinement -> lengths and scaling -> update
+#include "ops/averaging.h"
 #include "optim/assign.h"
 #include "optim/optimizer.h"
 
@@ -40,6 +41,11 @@ public:
     void bind(Device device, std::span<const Parameter> parameters, const StepGradients& gradients,
               const ProductSums& products, ConstTensor cut);
 
+    // Kinds of steps, numbered from 0: the other branch, and the first step of an averaging.
+    static constexpr int kVariants = 4;
+    int variant(std::int64_t step) const {
+        return (takes_other_branch(step) ? 1 : 0) + (averages() && step == 1 ? 2 : 0);
+    }
     bool takes_other_branch(std::int64_t step) const {
         return config_.alternate && step % config_.alternate->every == 0;
     }
@@ -47,6 +53,13 @@ public:
     // `first`: the first group to add to the products.
     void find_directions(bool first);
     void update_weights();
+
+    void mark_members(std::vector<bool>& parameters) const {
+        for (const Member& m : members_) parameters[static_cast<std::size_t>(m.index)] = true;
+    }
+    bool averages() const { return averaging_->averages(); }
+    // The averages, to those of `to` (one a parameter of the table, f32 or bf16) that are this group's.
+    void write_average(std::span<const Tensor> to);
 
 private:
     // A geometry with what belongs to it: that of most steps, or the alternate one.
@@ -62,9 +75,11 @@ private:
         Binding binding;
         Scalars factors;
         WeightUpdate update{};
+        AveragedUpdate averaged{};  // in its place, where there is an average
     };
 
     Branch& branch() { return branches_[other_branch_ ? 1 : 0]; }
+    double rate_at(std::int64_t step) const;
     std::string formula() const;
     std::vector<Binding*> bindings();
     void plan_update(Branch& branch, std::span<const Parameter> parameters, ConstTensor ok, ConstTensor cut);
@@ -80,11 +95,16 @@ private:
     std::vector<Member> members_;
     std::unique_ptr<Estimator> estimator_;
     std::unique_ptr<Transform> precondition_, refinement_;
+    std::unique_ptr<Averaging> averaging_;
     std::deque<Branch> branches_;
-    Binding estimator_binding_, precondition_binding_, refinement_binding_, update_binding_;
+    Binding estimator_binding_, precondition_binding_, refinement_binding_, averaging_binding_, update_binding_;
     Scalar learning_rate_, weight_decay_;
     Tensor dual_, lengths_, dots_;
-    TensorList weights_;
+    TensorList weights_, fast_;
+    Scalar next_mix_, share_;
+    Tensor mix_;
+    std::int64_t total_steps_ = 0;
+    bool first_step_ = false;
     ProductSums products_;
 };
 

@@ -105,7 +105,7 @@ void Optimizer::begin_step(std::int64_t step, std::int64_t total_steps) {
 
 int Optimizer::variant(std::int64_t step) const {
     int variant = 0;
-    for (const Group& g : impl_->groups) variant = 2 * variant + (g.takes_other_branch(step) ? 1 : 0);
+    for (const Group& g : impl_->groups) variant = Group::kVariants * variant + g.variant(step);
     return variant;
 }
 
@@ -123,6 +123,18 @@ void Optimizer::estimate() {
 
 void Optimizer::update() {
     for (Group& g : impl_->groups) g.update_weights();
+}
+
+std::vector<bool> Optimizer::averaged() const {
+    std::vector<bool> list(impl_->specs.size());
+    for (const Group& g : impl_->groups)
+        if (g.averages()) g.mark_members(list);
+    return list;
+}
+
+void Optimizer::write_averages(std::span<const Tensor> to) {
+    for (Group& g : impl_->groups)
+        if (g.averages()) g.write_average(to);
 }
 
 std::vector<Optimizer::GroupRate> Optimizer::learning_rates() const {

@@ -55,6 +55,12 @@ public:
     void estimate();
     void update();
 
+    // Which parameters, in table order, have an average of their own, to be evaluated and exported in their place.
+    std::vector<bool> averaged() const;
+    // Writes those averages to `to`, one tensor a parameter in table order, f32 or bf16; others are not looked at. Only
+    // after a step or a resume.
+    void write_averages(std::span<const Tensor> to);
+
     struct GroupRate {
         std::string group;
         double learning_rate;

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "ops/elementwise.h"
 #include "ops/hooks.h"
 
 #include <algorithm>
@@ -114,15 +115,47 @@ std::string Stepper::find_culprit(std::int64_t step) {
     return culprit;
 }
 
+TensorList Stepper::with_averages(TensorList list, std::int64_t steps) {
+    const std::vector<bool> averaged = optimizer_->averaged();
+    if (std::ranges::find(averaged, true) == averaged.end()) return list;
+    // A gradient is f32, and so has room for the average in any dtype.
+    for (std::size_t i = 0; i < list.size(); ++i)
+        if (averaged[i]) list[i].data = runner_.parameters().gradients()[i].data;
+    if (steps > 0)
+        optimizer_->write_averages(list);
+    else  // all points are the initial weights, and the state does not hold them yet
+        run(runner_.device(), Copy{.to = list, .from = runner_.parameters().masters()});
+    return list;
+}
+
+TensorList Stepper::evaluation_weights(std::int64_t steps) {
+    return with_averages(runner_.parameters().copies(), steps);
+}
+
+std::vector<NamedTensor> Stepper::named_weights(std::int64_t steps) {
+    const TensorList weights = with_averages(runner_.parameters().masters(), steps);
+    std::vector<NamedTensor> named;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        named.push_back({runner_.parameters().specs()[i].name, weights[i]});
+    return named;
+}
+
 std::vector<NamedTensor> Stepper::named_state() const {
     std::vector<NamedTensor> named;
     for (const Layout::Entry& e : runner_.layouts().state.entries()) named.push_back({e.name, *e.slot});
+    const std::vector<bool> averaged = optimizer_->averaged();
+    const std::vector<ParamSpec>& specs = runner_.model().parameters();
+    for (const Layout::Entry& e : runner_.layouts().weights.entries()) {
+        const auto spec = std::ranges::find(specs, e.name, &ParamSpec::name);
+        if (spec != specs.end() && averaged[static_cast<std::size_t>(spec - specs.begin())])
+            named.push_back({e.name + "/averaging/y", *e.slot});
+    }
     return named;
 }
 
 std::int64_t Stepper::state_bytes() const {
     std::int64_t bytes = 0;
-    for (const NamedTensor& t : named_state()) bytes += t.tensor.bytes();
+    for (const Layout::Entry& e : runner_.layouts().state.entries()) bytes += e.slot->bytes();
     return bytes;
 }
 

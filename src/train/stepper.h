@@ -49,7 +49,12 @@ public:
     const Dataset& training_data() const { return data_; }
     Optimizer& optimizer() { return *optimizer_; }
     Oracle& oracle() { return *oracle_; }
-    // State of optimizer and oracle, for checkpoints.
+    // What is evaluated and sampled from after `steps` steps: the copies, or averages of them where the optimizer keeps
+    // such. Averages lie in the gradients' memory: valid until the next step or the next call of these two.
+    TensorList evaluation_weights(std::int64_t steps);
+    // The same as masters by name, for checkpoints.
+    std::vector<NamedTensor> named_weights(std::int64_t steps);
+    // State of optimizer and oracle, for checkpoints; also the masters that are not exported themselves.
     std::vector<NamedTensor> named_state() const;
     std::int64_t state_bytes() const;
     // Floating-point operations a step: of all gradients, and of the optimizer.
@@ -62,6 +67,8 @@ private:
         double started, optimizer_seconds;
         std::vector<Optimizer::GroupRate> learning_rates;
     };
+    // `list` with averages, of the list's dtypes, in place of what has them.
+    TensorList with_averages(TensorList list, std::int64_t steps);
 
     ModelRunner runner_;
     Dataset data_;

@@ -178,7 +178,7 @@ void Trainer::check_same_run(const RunDirectory& directory) const {
 bool Trainer::resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console) {
     // The config first: a changed learning rate is a better message than a changed fingerprint.
     if (std::filesystem::exists(directory.config_path())) check_same_run(directory);
-    const auto state = checkpoints.load_latest(stepper_.runner().named_weights(), stepper_.named_state());
+    const auto state = checkpoints.load_latest(stepper_.named_weights(0), stepper_.named_state());
     if (!state) return false;
     if (state->config_fingerprint != fingerprint())
         throw InputError("cannot resume " + directory.path() + ": the training data are not the run's own (" +
@@ -266,7 +266,7 @@ void Trainer::record(const StepReport& report, std::uint64_t data_hash, Console&
 
 void Trainer::evaluate(Console& console) {
     Evaluator& evaluator = *stepper_.runner().evaluator();
-    const double start = monotonic_seconds(), loss = evaluator.loss(stepper_.runner().parameters().copies());
+    const double start = monotonic_seconds(), loss = evaluator.loss(stepper_.evaluation_weights(state_.step));
     const double seconds = monotonic_seconds() - start;
     state_.eval_seconds += seconds;
     tick();
@@ -285,7 +285,7 @@ void Trainer::sample(Console& console) {
     const SamplingConfig& rule = config_.sampling;
     const Random random(config_.seed, "sampling", static_cast<std::uint64_t>(state_.step));
     const std::vector<std::int32_t> tokens =
-        stepper_.runner().sampler().sample(stepper_.runner().parameters().copies(), prompt_of(rule), rule.tokens,
+        stepper_.runner().sampler().sample(stepper_.evaluation_weights(state_.step), prompt_of(rule), rule.tokens,
                                            {.temperature = rule.temperature, .top_k = rule.top_k}, random);
     tick();
     Json line = {{"kind", "sample"}, {"step", state_.step}, {"tokens", tokens}};
@@ -305,7 +305,7 @@ void Trainer::checkpoint(Checkpoints& checkpoints, bool scheduled) {
     state_.log_offset = log_->offset();
     state_.library_choices = library_choices(stepper_.runner().device());
     const double start = monotonic_seconds();
-    checkpoints.save(state_, stepper_.runner().named_weights(), stepper_.named_state());
+    checkpoints.save(state_, stepper_.named_weights(state_.step), stepper_.named_state());
     if (scheduled) log_checkpoint(monotonic_seconds() - start);
 }
 

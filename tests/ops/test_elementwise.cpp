@@ -117,6 +117,38 @@ TEST(AdamEstimate, MatchesKingmaAndBaFromTheFirstStep) {
     }
 }
 
+TEST(AdamEstimate, WithoutAverageIsThatOfB1Zero) {
+    const auto scale = scalar(0.5), zero = scalar(0), b2 = scalar(0.95), one = scalar(1), correction = scalar(20);
+    const List g("g"), v = List("v").map([](double x) { return x * x; });
+    const auto got = on_all_backends([&](Device device) {
+        List u = g, second = v, other = g, m("m"), other_second = v;
+        run(device, AdamEstimate{.u = u.tensors(),
+                                 .m = {},
+                                 .v = second.tensors(),
+                                 .g = u.tensors(),
+                                 .gradient_scale = scale,
+                                 .b1 = {},
+                                 .b2 = b2,
+                                 .m_correction = {},
+                                 .v_correction = correction,
+                                 .epsilon = 1e-3f});
+        run(device, AdamEstimate{.u = other.tensors(),
+                                 .m = m.tensors(),
+                                 .v = other_second.tensors(),
+                                 .g = other.tensors(),
+                                 .gradient_scale = scale,
+                                 .b1 = zero,
+                                 .b2 = b2,
+                                 .m_correction = one,
+                                 .v_correction = correction,
+                                 .epsilon = 1e-3f});
+        EXPECT_EQ(u.as_double(), other.as_double());  // but for the sign of a zero
+        EXPECT_TRUE(same_bytes(second.values(), other_second.values()));
+        return Outputs{u.values(), second.values()};
+    });
+    EXPECT_FALSE(got[0].empty());
+}
+
 TEST(MvrCorrect, MatchesMarsAndKeepsTheGradient) {
     const double gamma = 0.025, beta = 0.95;
     const auto gradient_scale = scalar(0.7), other_scale = scalar(0.6), strength = scalar(gamma * beta / (1 - beta));

@@ -83,6 +83,14 @@ public:
     std::vector<float> weights(std::size_t i) const { return read<float>(slots_[i].master); }
     // As of the last step, after geometry and before scaling.
     std::vector<float> direction(std::size_t i) const { return read<float>(slots_[i].gradient); }
+    // What is evaluated: the weights, or their averages, which this writes over the directions.
+    std::vector<float> evaluated(std::size_t i) {
+        if (!optimizer.averaged()[i]) return weights(i);
+        TensorList to;
+        for (const Slot& s : slots_) to.push_back(s.gradient);
+        optimizer.write_averages(to);
+        return direction(i);
+    }
     Tensor copy(std::size_t i) const { return slots_[i].copy; }
     std::vector<std::byte> state() const {
         const auto* begin = static_cast<const std::byte*>(state_.data());

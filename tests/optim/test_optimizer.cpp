@@ -317,7 +317,8 @@ TEST(Plugins, AreCalledLikeTheirFiles) {
     EXPECT_EQ(names(Registry<Geometry>::names()), files_that_register("geometry"));
     EXPECT_EQ(names(Registry<Transform>::names()), files_that_register("transform"));
     EXPECT_EQ(names(Registry<StepSize>::names()), files_that_register("step_size"));
-    for (const std::string folder : {"estimator", "geometry", "transform", "step_size"})
+    EXPECT_EQ(names(Registry<Averaging>::names()), files_that_register("averaging"));
+    for (const std::string folder : {"estimator", "geometry", "transform", "step_size", "averaging"})
         EXPECT_GE(files_that_register(folder).size(), 3u) << folder;
 }
 

@@ -212,6 +212,34 @@ TEST(StepSize, ClipIsSteepestDescentNearAMinimum) {
     EXPECT_TRUE(same_bytes(clipped("1e9"), walk(ema(0.9, 0.9) + R"(, "geometry": "sign", "length": "dual")")));
 }
 
+// Defazio et al., section 2: with equal weights the average is the mean of all fast points, here of an SGD that the
+// gradients, which do not depend on the point, let run as it would alone.
+TEST(Averaging, IsTheMeanOfAllFastPoints) {
+    const std::string sgd = R"("estimator": "dual_ema")";
+    Rig plain(one_group(0.01, sgd), {matrix("w", kRows, kCols)}),
+        averaged(one_group(0.01, sgd + R"(, "averaging": "schedule_free")"), {matrix("w", kRows, kCols)});
+    const Values start = normal(kRows * kCols, "start");
+    plain.set_weights(0, start), averaged.set_weights(0, start);
+    Values mean(start.size());
+    for (int t = 1; t <= kSteps; ++t) {
+        plain.set_gradient(0, gradient(t)), averaged.set_gradient(0, gradient(t));
+        plain.step(), averaged.step();
+        const Values w = doubles(plain.weights(0));
+        for (std::size_t k = 0; k < w.size(); ++k) mean[k] += (w[k] - mean[k]) / t;
+        // Each step rounds the points a few times, and the average is what is left of them over beta.
+        expect_close("step " + std::to_string(t), averaged.evaluated(0), mean, {10.0 * t * kF32 * 5 / 0.9, 0});
+    }
+}
+
+TEST(Averaging, IsWhatIsEvaluatedOnlyWhereThereIsOne) {
+    Rig rig(optimizer_from(R"({"groups": {
+        "matrices": {"match": {"roles": ["matrix"]}, "learning_rate": 0.1, "estimator": "dual_ema",
+                     "averaging": "schedule_free"},
+        "rest": {"match": "rest", "learning_rate": 0.1, "estimator": "dual_ema"}}})"),
+            {vector("b", 5), matrix("w", 4, 4)});
+    EXPECT_EQ(rig.optimizer.averaged(), (std::vector<bool>{false, true}));
+}
+
 std::string error_of(const std::string& pipeline) {
     try {
         Optimizer(one_group(1, pipeline), std::vector<ParamSpec>{matrix("w", 4, 4), vector("b", 3)});

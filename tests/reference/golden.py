@@ -3,7 +3,7 @@
 
     golden.py FOLDER        one file a preset; tests/optim/test_presets.cpp reads them
 
-A file holds doubles: all weights after 5 steps, all after 20, then where they can be compared (1 or 0) after 5 steps in
+A file holds doubles: all weights (averages, where those are evaluated) after 5 steps, all after 20, then where they can be compared (1 or 0) after 5 steps in
 bf16, and after 20 in f32. The numbers of a preset are written down here once more, from the papers: the presets are
 what is tested."""
 
@@ -54,6 +54,9 @@ class Each:
         for name, rule in self.rules.items():
             s.other = s.others[name]
             w[name] = rule.step(w[name], s.g[name], s)
+
+    def evaluated(self, w):
+        return {name: rule.evaluated(w[name]) for name, rule in self.rules.items()}
 
     def sure(self, name):
         return self.rules[name].sure
@@ -141,6 +144,10 @@ PRESETS = {
     "muon-eq-both": on_matrices(MuonEq, 2e-3, 0.1, 0.95, ("rows", "columns"), rest=(2e-3, 0.1, 0.95, 0.95)),
     "signmuon": on_matrices(SignMuon, 1e-4, 0.1, 0.9, rest=LION_REST),
     "lionmuon": on_matrices(LionMuon, 1e-3, 5e-5, 0.1, 0.9, 0.99, 2, rest=LION_REST),
+    "sf-adamw": lambda: Each(rest=lambda: ScheduleFreeAdamW(0.0025, 0.1), bias=lambda: ScheduleFreeAdamW(0.0025)),
+    "sf-normuon": lambda: Each(matrix=lambda: ScheduleFreeNorMuon(0.008, 0.05, 0.9, 0.8, 0.95),
+                               rest=lambda: ScheduleFreeAdamW(0.008, 0, 0.9, 0.95)),
+    "amuse": lambda: Each(matrix=lambda: Amuse(1e-3, 0.95, 0.9, 1, 10), rest=lambda: ScheduleFreeAdamW(1e-3, 0, 0.9, 0.95)),
     "polargrad": on_matrices(PolarGrad, 0.01, 0.95, rest=MUON_REST),
     "muonmax": lambda: MuonMax(1e-3, 0.95, ("bias", "embedding"), 10.0),
     "muonmax-momo": lambda: MuonMax(1e-2, 0.95, ("bias", "embedding"), 10.0, True),
@@ -157,7 +164,8 @@ def run(preset):
     for t in range(1, STEPS + 1):
         reference.step(w, Step(t))
         if t in (FEW, STEPS):
-            weights += [w[name].ravel() for name in SHAPES]
+            points = reference.evaluated(w)
+            weights += [points[name].ravel() for name in SHAPES]
             for name, shape in SHAPES.items():
                 clear = reference.sure(name)
                 clear = np.ones(shape) if clear is None else clear[1 if t == FEW else 0]

@@ -51,6 +51,10 @@ class Rule:
         eta = self.eta if eta is None else eta
         return w - eta * self.decay * w - eta * step
 
+    def evaluated(self, w):
+        """What is evaluated and exported in place of the point that gradients are taken at."""
+        return w
+
     def sign(self, x, slack, coarse=None):
         clear = np.stack([(abs(x) > s) | (x == 0) for s in (slack, slack if coarse is None else coarse)])
         self.sure = clear if self.sure is None else self.sure & clear
@@ -336,3 +340,84 @@ class NesterovRows(Rule):
         self.m = self.mu * self.m + (1 - self.mu) * g
         u = self.mu * self.m + (1 - self.mu) * g
         return self.apply(w, 0.2 * w.shape[1] ** 0.5 * unit_columns_or_rows(u, 1))
+
+
+class ScheduleFree(Rule):
+    """Defazio et al. 2024, github.com/facebookresearch/schedule_free: y = (1 - beta) z + beta x, gradients at y, z steps,
+    x the average weighted by t^r lr_max^2; at a constant learning rate. w is y."""
+
+    def __init__(self, eta, decay=0, beta=0.9):
+        super().__init__(eta, decay)
+        self.mix, self.x, self.z, self.t, self.total = beta, None, None, 0, 0
+
+    def step(self, w, g, s):
+        if self.z is None:
+            self.x = self.z = w
+        self.t += 1
+        self.z = self.decayed(w) - self.fast_step(g)
+        c = self.share()
+        self.x = (1 - c) * self.x + c * self.z
+        mix = self.next_mix()
+        return (1 - mix) * self.z + mix * self.x
+
+    def share(self):
+        self.total += self.eta**2
+        return self.eta**2 / self.total
+
+    def next_mix(self):
+        return self.mix
+
+    def decayed(self, y):
+        return self.z - self.eta * self.decay * y
+
+    def evaluated(self, w):
+        return self.x
+
+
+class ScheduleFreeAdamW(ScheduleFree):
+    """AdamWScheduleFree: the second moment corrected for its start, no first one."""
+
+    def __init__(self, eta, decay=0, beta=0.9, b2=0.999, epsilon=1e-8):
+        super().__init__(eta, decay, beta)
+        self.b2, self.epsilon, self.v = b2, epsilon, 0
+
+    def fast_step(self, g):
+        self.v = self.b2 * self.v + (1 - self.b2) * g * g
+        return self.eta * g / (np.sqrt(self.v / (1 - self.b2**self.t)) + self.epsilon)
+
+
+class ScheduleFreeNorMuon(ScheduleFree):
+    """arXiv:2605.23061, algorithm 1: decay of z, NorMuon's direction of root mean square 0.2."""
+
+    def __init__(self, eta, decay, beta, mu, b2):
+        super().__init__(eta, decay, beta)
+        self.mu, self.b2, self.m, self.v = mu, b2, 0, 0
+
+    def decayed(self, y):
+        return self.z - self.eta * self.decay * self.z
+
+    def fast_step(self, g):
+        self.m = self.mu * self.m + (1 - self.mu) * g
+        p = newton_schulz(self.m)
+        self.v = self.b2 * self.v + (1 - self.b2) * np.mean(p * p, 1, keepdims=True)
+        p = p / (np.sqrt(self.v) + 1e-8)
+        return 0.2 * self.eta * p.size**0.5 / np.linalg.norm(p) * p
+
+
+class Amuse(ScheduleFree):
+    """arXiv:2605.22432: c = 1 / (t + 1), and a mix that grows to 1."""
+
+    def __init__(self, eta, mu, beta, rho, warmup):
+        super().__init__(eta, 0, beta)
+        self.mu, self.beta, self.rho, self.warmup, self.m = mu, beta, rho, warmup, 0
+
+    def share(self):
+        return 1 / (self.t + 1)
+
+    def next_mix(self):
+        t = self.t + 1
+        return self.beta if t <= self.warmup else 1 - ((self.warmup - 1) / (t - 1)) ** self.rho * (1 - self.beta)
+
+    def fast_step(self, g):
+        self.m = self.mu * self.m + g
+        return self.eta * newton_schulz(self.m) * 0.2 * max(g.shape) ** 0.5

@@ -48,6 +48,29 @@ TEST_F(ResumeTest, EveryOptimizerGoesOnAsIfItHadNeverStopped) {
         }
 }
 
+// Schedule-free: what a checkpoint exports is the average, and its loss is the one in the log.
+TEST_F(ResumeTest, AveragesAreEvaluatedAndExported) {
+    for (const std::string compute : {"fp32", "bf16"}) {
+        const std::string path = train("average-" + compute, {"optimizer=sf-adamw", "precision.compute=" + compute});
+        const RunConfig run_config = config({"optimizer=sf-adamw", "precision.compute=" + compute});
+        Cpu cpu(1);
+        ModelRunner runner(run_config, Purpose::inference);
+        runner.allocate(&cpu);
+        spdlog::logger silent("silent");
+        Checkpoints checkpoints(path + "/checkpoints", &cpu, 0, silent);
+        const auto weights = runner.named_weights();
+        ASSERT_TRUE(checkpoints.load_latest_weights(weights));
+        runner.parameters().refresh_copies();
+        const double loss = runner.evaluator()->loss(runner.parameters().copies());
+        Json last;
+        std::istringstream lines(read_file(path + "/log.jsonl"));
+        for (std::string line; std::getline(lines, line);)
+            if (const Json json = Json::parse(line); json["kind"] == "eval") last = json;
+        EXPECT_EQ(last["loss"].get<double>(), loss) << compute;
+        EXPECT_EQ(last["step"], 8);
+    }
+}
+
 TEST_F(ResumeTest, BothSecondGradientsAndTheyAgree) {
     for (const std::string second : {"previous_weights", "prefetch"}) {
         const Sets sets = {"optimizer=muon-mvr2", "second_gradient=" + second, "micro_batch=1"};

@@ -44,11 +44,13 @@ public:
     const TensorList* average() const override { return &m_; }
 
     void prepare(Binding& binding) override {
-        binding.state("m", &m_);
+        if (keeps_average()) {
+            binding.state("m", &m_);
+            binding.scalar("b1", &b1_);
+            binding.scalar("m_correction", &m_correction_);
+        }
         binding.state("v", &v_);
-        binding.scalar("b1", &b1_);
         binding.scalar("b2", &b2_);
-        binding.scalar("m_correction", &m_correction_);
         binding.scalar("v_correction", &v_correction_);
         if (!correction_) return;
         correction_->prepare(binding);
@@ -56,27 +58,33 @@ public:
     }
     void begin_step(std::int64_t step) override {
         const bool from_zero = options_.start == "zero", first = step == 1 && !from_zero;
-        b1_.set(first ? 0 : options_.b1), b2_.set(first ? 0 : options_.b2);
-        m_correction_.set(from_zero ? bias_correction(options_.b1, step) : 1);
+        b2_.set(first ? 0 : options_.b2);
+        if (keeps_average()) {
+            b1_.set(first ? 0 : options_.b1);
+            m_correction_.set(from_zero ? bias_correction(options_.b1, step) : 1);
+        }
         v_correction_.set(from_zero ? bias_correction(options_.b2, step) : 1);
         if (correction_) correction_->begin_step(), one_.set(1);
     }
     void estimate(const Binding& binding) override {
         if (correction_) correction_->correct(binding), correction_->clip(binding);
-        run(binding.device, AdamEstimate{.u = binding.gradients,
-                                         .m = m_,
-                                         .v = v_,
-                                         .g = binding.gradients,
-                                         .gradient_scale = correction_ ? one_.tensor() : binding.gradient_scale,
-                                         .b1 = b1_.tensor(),
-                                         .b2 = b2_.tensor(),
-                                         .m_correction = m_correction_.tensor(),
-                                         .v_correction = v_correction_.tensor(),
-                                         .gate = binding.ok,
-                                         .epsilon = options_.epsilon});
+        AdamEstimate op{.u = binding.gradients,
+                        .m = m_,
+                        .v = v_,
+                        .g = binding.gradients,
+                        .gradient_scale = correction_ ? one_.tensor() : binding.gradient_scale,
+                        .b1 = {},
+                        .b2 = b2_.tensor(),
+                        .m_correction = {},
+                        .v_correction = v_correction_.tensor(),
+                        .gate = binding.ok,
+                        .epsilon = options_.epsilon};
+        if (keeps_average()) op.b1 = b1_.tensor(), op.m_correction = m_correction_.tensor();
+        run(binding.device, op);
     }
 
 private:
+    bool keeps_average() const { return options_.b1 != 0; }
     // Of the decay as the op has it, an f32: 1 - 0.999f is off by 1e-5, and both must be off alike.
     static double bias_correction(float decay, std::int64_t step) {
         return 1 / (1 - std::pow(static_cast<double>(decay), static_cast<double>(step)));
