@@ -66,11 +66,14 @@ Arms arms_of(std::span<const RunRecord> runs, Axis axis) {
         Arm arm;
         arm.name = names[a];
         std::map<std::string, std::size_t> point_of_key;
+        std::set<std::pair<std::size_t, std::string>> samples;
         for (const std::size_t run : members[a]) {
             const auto [at, fresh] = point_of_key.try_emplace(rate_key(runs[run]), arm.points.size());
             if (fresh) arm.points.emplace_back();
             ArmPoint& point = arm.points[at->second];
             point.runs.push_back(run);
+            // A replay, or the same run under another name, is no second sample.
+            if (!samples.emplace(at->second, seed_key(runs[run])).second) continue;
             point.diverged += runs[run].status == RunStatus::diverged;
             if (const double loss = compared_loss(runs[run], result); std::isfinite(loss))
                 point.usable.push_back(run), point.losses.push_back(loss);
@@ -82,7 +85,7 @@ Arms arms_of(std::span<const RunRecord> runs, Axis axis) {
         }
         std::ranges::stable_sort(arm.points, {}, &ArmPoint::learning_rate);
         choose_best(runs, arm);
-        result.worth_showing |= members[a].size() > 1;
+        result.worth_showing |= samples.size() > 1;
         result.arms.push_back(std::move(arm));
     }
     return result;

@@ -15,7 +15,7 @@ struct ArmPoint {
     // group; NaN where there is no config.
     double learning_rate = kUnknown;
     std::vector<std::size_t> runs;    // all, by index
-    std::vector<std::size_t> usable;  // with a finite loss to compare
+    std::vector<std::size_t> usable;  // the first of each seed, with a finite loss to compare
     std::vector<double> losses;       // one a usable run, in nats a token
     std::size_t diverged = 0;
     Summary loss{};
@@ -37,7 +37,7 @@ struct Arms {
     // diverged run, and one that does not get there, has no loss.
     Axis axis = Axis::step;
     CommonEnd end;
-    // Whether arms say more than runs do: some arm has several runs.
+    // Whether arms say more than runs do: some arm has several seeds or learning rates.
     bool worth_showing = false;
 };
 Arms arms_of(std::span<const RunRecord> runs, Axis axis);
