@@ -27,8 +27,9 @@ MAY_INCLUDE = {
     "src/optim": ["core", "ops", "comm/communicator.h"],
     "src/train": EVERY_LAYER,
     "src/report": ["core"],
-    "src/cli": [*EVERY_LAYER, "train", "report", *KERNELS],
-    "tests": [*EVERY_LAYER, "train", "report", "cli", *KERNELS],
+    "src/sweep": ["core", "report", "train/interrupt.h", "train/terminal.h"],
+    "src/cli": [*EVERY_LAYER, "train", "report", "sweep", *KERNELS],
+    "tests": [*EVERY_LAYER, "train", "report", "sweep", "cli", *KERNELS],
 }
 TOP = ["src", "kernels", "tests", "scripts"]
 # A drawer for everything has no purpose one could hold it to.
@@ -108,6 +109,8 @@ def self_test():
             'src/train/a.cpp:1: src/train may not include "kernels/cpu/cpu.h"',
         ("src/report/a.cpp", '#include "train/run_log.h"\n'):
             'src/report/a.cpp:1: src/report may not include "train/run_log.h"',
+        ("src/sweep/a.cpp", '#include "train/trainer.h"\n'):
+            'src/sweep/a.cpp:1: src/sweep may not include "train/trainer.h"',
         ("kernels/cpu/a.cpp", '#include "kernels/cuda/cuda.h"\n'):
             'kernels/cpu/a.cpp:1: kernels/cpu may not include "kernels/cuda/cuda.h"',
         ("src/core/a.cpp", '#include "b.h"\n'):

@@ -85,9 +85,10 @@ std::string list(const std::string& kind, const std::string& root) {
     if (kind == "step_sizes") return plugins<StepSize>();
     if (kind == "averagings") return plugins<Averaging>();
     if (kind == "scalings") return scalings();
-    if (kind == "optimizers" || kind == "models" || kind == "experiments") return presets(kind);
-    static const std::vector<std::string> kinds{"optimizers", "models",     "experiments", "estimators", "geometries",
-                                                "transforms", "step_sizes", "averagings",  "scalings",   "runs"};
+    if (kind == "optimizers" || kind == "models" || kind == "experiments" || kind == "sweeps") return presets(kind);
+    static const std::vector<std::string> kinds{"optimizers", "models",     "experiments", "estimators",
+                                                "geometries", "transforms", "step_sizes",  "averagings",
+                                                "scalings",   "sweeps",     "runs"};
     throw InputError("cannot list: " + not_one_of(kind, kinds));
 }
 
@@ -100,7 +101,7 @@ Action add_list(CLI::App& app) {
     const auto options = std::make_shared<Options>();
     app.add_option("KIND", options->kind,
                    "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, averagings, "
-                   "scalings or runs")
+                   "scalings, sweeps or runs")
         ->required();
     app.add_option("--runs", options->runs, "the folder of runs")->capture_default_str();
     return [options] { std::printf("%s", list(options->kind, options->runs).c_str()); };

@@ -1,0 +1,34 @@
+#pragma once
+// A sweep as the list of its runs, in the order of its file: arms, points, draws, grids, seeds.
+#include "sweep/sweep_config.h"
+
+namespace steepest::sweep {
+
+struct PlannedRun {
+    std::string name, arm;
+    std::map<std::string, Json> settings;  // every option that is set, the seed included
+    std::map<std::string, Json> varied;    // those of the axes and points
+    std::uint64_t seed = 0;
+    std::size_t point = 0;    // equal for the seeds of one point
+    bool first_seed = false;  // of its point
+    std::int64_t steps = 0;   // of the whole run; whoever knows run configs fills it in
+
+    // As --set takes them: an option before the options inside it.
+    std::vector<std::string> sets() const;
+};
+
+// Throws InputError for runs that would have one name, naming it.
+std::vector<PlannedRun> plan(const SweepConfig& config, const std::string& source);
+
+struct Shard {
+    std::size_t index = 1, count = 1;  // index in [1, count]
+
+    // Shards partition the runs. The seeds of a point stay together where one decides about the others.
+    bool has(const PlannedRun& run, std::size_t position, bool by_point) const {
+        return (by_point ? run.point : position) % count == index - 1;
+    }
+};
+// "2/8". Throws InputError.
+Shard parse_shard(const std::string& text);
+
+}  // namespace steepest::sweep

@@ -1,0 +1,129 @@
+// `steepest sweep` as a process: what it leaves behind, disturbed and undisturbed.
+#include "core/file.h"
+#include "core/random.h"
+#include "sweep/folder.h"
+#include "tests/cli/process.h"
+#include "tests/temporary_folder.h"
+
+#include <dirent.h>
+
+namespace steepest::sweep {
+namespace {
+
+using testing::expect_has;
+using testing::Outcome;
+using testing::Process;
+namespace fs = std::filesystem;
+
+class Sweep : public testing::TemporaryFolder {
+protected:
+    Sweep() {
+        const Random random(1, "sweep text");
+        std::string text;
+        for (std::uint64_t i = 0; i < 6000; ++i) text += static_cast<char>('a' + random.below(6, i));
+        write_file(path("text.txt"), text);
+        write_file(path("tiny.json"), R"({
+            "model": {"layers": 1, "heads": 2, "width": 16, "context": 8, "vocab": 257}, "optimizer": "adamw",
+            "data": {"train": [")" + path("text.txt") +
+                                          R"("], "validation_fraction": 0.1}, "threads": 1,
+            "batch": 4, "steps": 60, "evaluation": {"every": 20, "tokens": 96}, "checkpoint": {"every": 10}})");
+        write_file(path("s.json"), R"({"config": "tiny.json", "seeds": [1, 2], "arms": [
+            {"name": "a", "axes": {"optimizer.lr_scale": [0.5, 1]}},
+            {"name": "m", "set": {"optimizer": "muon"}}]})");
+    }
+    Outcome sweep(std::vector<std::string> more, const std::string& file = "s.json") const {
+        more.insert(more.begin(), {"sweep", file});
+        return testing::steepest(more, folder());
+    }
+    std::string results(const std::string& name = "s") const {
+        return read_file(path("runs/" + name + "/results.csv"));
+    }
+    // How often each run was begun afresh: its log has one "start".
+    void expect_nothing_ran_twice(const std::string& name) const {
+        for (const auto& run : fs::directory_iterator(path("runs/" + name))) {
+            if (!fs::exists(run.path() / "log.jsonl")) continue;
+            const std::string log = read_file((run.path() / "log.jsonl").string());
+            std::size_t starts = 0, ends = 0;
+            for (std::size_t at = 0; (at = log.find("\"kind\":\"start\"", at)) != log.npos; ++at) ++starts;
+            for (std::size_t at = 0; (at = log.find("\"kind\":\"end\"", at)) != log.npos; ++at) ++ends;
+            EXPECT_EQ(starts, 1u) << run.path();
+            EXPECT_EQ(ends, 1u) << run.path();
+        }
+    }
+};
+
+TEST_F(Sweep, RunsAllSkipsWhatIsFinishedAndDoesNotDependOnTheOrder) {
+    const Outcome first = sweep({"--jobs", "2"});
+    ASSERT_EQ(first.code, 0) << first.err;
+    expect_has(first.out, {"6 done, 0 diverged, 0 failed"});
+    const std::string all = results();
+    EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 7);
+    expect_has(all, {"run,arm,optimizer.lr_scale,seed,status,steps", "\nm-s2,m,,2,done,60,1920,60,"});
+    const auto written = fs::last_write_time(path("runs/s/a-lr_scale1-s1/log.jsonl"));
+    const Outcome again = sweep({});
+    EXPECT_EQ(again.code, 0) << again.err;
+    EXPECT_EQ(results(), all);
+    EXPECT_EQ(fs::last_write_time(path("runs/s/a-lr_scale1-s1/log.jsonl")), written) << "it ran again";
+    for (const char* shard : {"3/3", "1/3", "2/3"})
+        EXPECT_EQ(sweep({"--set", "name=sharded", "--shard", shard}).code, 0) << shard;
+    EXPECT_EQ(results("sharded"), all);
+    expect_has(sweep({"--set", "seeds=[3]"}).err, {"sweep.json", "another sweep has this folder"});
+}
+
+TEST_F(Sweep, ABadRunIsKnownBeforeAnyStarts) {
+    const Outcome bad = sweep({"--set", "set.optimizr=1"});
+    EXPECT_EQ(bad.code, 2);
+    expect_has(bad.err, {"points of the sweep are wrong", "a-lr_scale0.5-s1", "did you mean \"optimizer\"?"});
+    EXPECT_FALSE(fs::exists(path("runs")));
+    const Outcome dry = sweep({"--dry-run"});
+    EXPECT_EQ(dry.code, 0) << dry.err;
+    expect_has(dry.out, {"a-lr_scale0.5-s1", "optimizer.lr_scale=0.5", "6 runs into runs/s", "TFLOP", "MiB"});
+    EXPECT_FALSE(fs::exists(path("runs")));
+}
+
+TEST_F(Sweep, DivergedAndFailedRunsAreSaidAndTheOthersGoOn) {
+    write_file(path("d.json"), R"({"config": "tiny.json", "seeds": [1, 2], "stop_diverged": true,
+        "set": {"max_bad_steps": 2, "max_gradient_norm": 0},
+        "arms": [{"name": "bad", "set": {"optimizer": "sgd", "optimizer.lr_scale": 1e30}}, {"name": "good"}]})");
+    fs::create_directories(path("runs/d/good-s2"));
+    write_file(path("runs/d/good-s2/notes.txt"), "no run");
+    const Outcome outcome = sweep({}, "d.json");
+    EXPECT_EQ(outcome.code, 1) << outcome.err;
+    expect_has(outcome.out, {"1 done, 1 diverged, 1 failed, 1 skipped"});
+    expect_has(results("d"), {"\nbad-s1,bad,1,diverged,", "\nbad-s2,bad,2,skipped,", "\ngood-s1,good,1,done,",
+                              "\ngood-s2,good,2,failed,", "it is no run"});
+    fs::remove_all(path("runs/d/good-s2"));
+    EXPECT_EQ(sweep({}, "d.json").code, 0) << "tried again";
+    expect_has(results("d"), {"\ngood-s2,good,2,done,"});
+}
+
+TEST_F(Sweep, TwoAtOnceShareTheRuns) {
+    ASSERT_EQ(sweep({"--set", "name=alone"}).code, 0);
+    Process one({"sweep", "s.json"}, folder()), two({"sweep", "s.json"}, folder());
+    EXPECT_EQ(one.wait().code, 0);
+    EXPECT_EQ(two.wait().code, 0);
+    EXPECT_EQ(results(), results("alone"));
+    expect_nothing_ran_twice("s");
+}
+
+TEST_F(Sweep, KilledAtAnyMomentItComesToTheSameBytes) {
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_EQ(sweep({"--set", "name=alone"}).code, 0);
+    const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - begin;
+    const char* wanted = std::getenv("STEEPEST_SWEEP_KILLS");
+    const int kills = wanted ? std::atoi(wanted) : 5;
+    const Random random(7, "sweep killed");
+    for (int i = 0; i < kills; ++i) {
+        Process process({"sweep", "s.json", "--jobs", "2"}, folder());
+        ::usleep(static_cast<useconds_t>(0.5e6 * whole.count() * random.uniform(static_cast<std::uint64_t>(i))));
+        process.signal(SIGKILL);
+        process.wait();
+    }
+    const Outcome last = sweep({"--jobs", "2"});
+    ASSERT_EQ(last.code, 0) << last.err;
+    EXPECT_EQ(results(), results("alone"));
+    expect_nothing_ran_twice("s");
+}
+
+}  // namespace
+}  // namespace steepest::sweep
