@@ -161,6 +161,39 @@ STEEPEST_SIMD void row_dots(float* dots, const T* a, const T* b, std::int64_t st
     }
 }
 
+// scores (n, kBlock) = left (n, D) times the keys or values of block j, transposed (D, kBlock).
+TileProduct against_block(float* scores, const float* left, const float* transposed, std::int64_t n, bool diagonal,
+                          const Sizes& z) {
+    return {.c = scores,
+            .c_row = kBlock,
+            .a = left,
+            .a_row = z.padded,
+            .a_col = 1,
+            .b = transposed,
+            .b_row = kBlock,
+            .rows = n,
+            .cols = kBlock,
+            .depth = z.D,
+            .part = diagonal ? Part::lower_result : Part::whole};
+}
+
+// sums (n, padded) += weights (n, keys) times rows (keys, padded).
+TileProduct weighted_rows(float* sums, const float* weights, const float* rows, std::int64_t n, std::int64_t keys,
+                          bool diagonal, const Sizes& z) {
+    return {.c = sums,
+            .c_row = z.padded,
+            .a = weights,
+            .a_row = kBlock,
+            .a_col = 1,
+            .b = rows,
+            .b_row = z.padded,
+            .rows = n,
+            .cols = z.padded,
+            .depth = keys,
+            .part = diagonal ? Part::lower_left : Part::whole,
+            .accumulate = true};
+}
+
 template <class T>
 void forward_group(const AttentionForward& op, const Sizes& z, std::int64_t b, std::int64_t h, std::int64_t first) {
     struct Scratch;
@@ -185,31 +218,10 @@ void forward_group(const AttentionForward& op, const Sizes& z, std::int64_t b, s
         for (std::int64_t i = std::max(first, j); i < last; ++i) {
             const std::int64_t at = (i - first) * kBlock, n = z.rows(i);
             const bool diagonal = i == j;
-            run(TileProduct{.c = scores,
-                            .c_row = kBlock,
-                            .a = q + at * padded,
-                            .a_row = padded,
-                            .a_col = 1,
-                            .b = kt,
-                            .b_row = kBlock,
-                            .rows = n,
-                            .cols = kBlock,
-                            .depth = z.D,
-                            .part = diagonal ? Part::lower_result : Part::whole});
+            run(against_block(scores, q + at * padded, kt, n, diagonal, z));
             if (diagonal) mask_diagonal(scores);
             softmax_update(scores, n, max + at, sum + at, out + at * padded, padded);
-            run(TileProduct{.c = out + at * padded,
-                            .c_row = padded,
-                            .a = scores,
-                            .a_row = kBlock,
-                            .a_col = 1,
-                            .b = v,
-                            .b_row = padded,
-                            .rows = n,
-                            .cols = padded,
-                            .depth = keys,
-                            .part = diagonal ? Part::lower_left : Part::whole,
-                            .accumulate = true});
+            run(weighted_rows(out + at * padded, scores, v, n, keys, diagonal, z));
         }
     }
     float* lse = op.lse.as<float>() + (b * z.heads + h) * z.T;
@@ -250,23 +262,9 @@ void backward_head(const AttentionBackward& op, const Sizes& z, std::int64_t b, 
         for (std::int64_t i = j; i < n_blocks; ++i) {
             const std::int64_t at = i * kBlock * padded, n = z.rows(i);
             const bool diagonal = i == j;
-            const Part result = diagonal ? Part::lower_result : Part::whole;
-            const TileProduct times_keys{.c = scores,
-                                         .c_row = kBlock,
-                                         .a = q + at,
-                                         .a_row = padded,
-                                         .a_col = 1,
-                                         .b = kt,
-                                         .b_row = kBlock,
-                                         .rows = n,
-                                         .cols = kBlock,
-                                         .depth = z.D,
-                                         .part = result};
-            run(times_keys);
+            run(against_block(scores, q + at, kt, n, diagonal, z));
             if (diagonal) mask_diagonal(scores);
-            TileProduct times_values = times_keys;
-            times_values.c = dp, times_values.a = dout + at, times_values.b = vt;
-            run(times_values);
+            run(against_block(dp, dout + at, vt, n, diagonal, z));
             probabilities_and_gradient(scores, dp, n, lse + i * kBlock, delta + i * kBlock);
 
             // Sums over queries: p and ds are read by columns. The diagonal block is the first, so it need not add.
@@ -286,18 +284,7 @@ void backward_head(const AttentionBackward& op, const Sizes& z, std::int64_t b, 
             TileProduct to_keys = to_values;
             to_keys.c = dk, to_keys.a = dp, to_keys.b = q + at;
             run(to_keys);
-            run(TileProduct{.c = dq + at,
-                            .c_row = padded,
-                            .a = dp,
-                            .a_row = kBlock,
-                            .a_col = 1,
-                            .b = k,
-                            .b_row = padded,
-                            .rows = n,
-                            .cols = padded,
-                            .depth = keys,
-                            .part = diagonal ? Part::lower_left : Part::whole,
-                            .accumulate = true});
+            run(weighted_rows(dq + at, dp, k, n, keys, diagonal, z));
         }
         store(gradient + z.C + from, stride, dk, keys, z, 1);
         store(gradient + 2 * z.C + from, stride, dv, keys, z, 1);

@@ -1,10 +1,9 @@
 #pragma once
 // Small whole runs within this process: a text, a config and a Trainer; and what they leave behind, read back.
+#include "cli/backend.h"
 #include "core/config.h"
 #include "core/file.h"
 #include "core/random.h"
-#include "kernels/cpu/cpu.h"
-#include "kernels/cuda/devices.h"
 #include "tests/harness.h"
 #include "tests/temporary_folder.h"
 #include "train/run_log.h"
@@ -13,7 +12,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,23 +79,12 @@ inline void expect_same_run(const std::string& a, const std::string& b, std::int
             << b;
 }
 
-// A backend of one's own for a run: the CPU, or the GPU where that is under test.
-class RunDevice {
-public:
-    RunDevice(const RunConfig& config, int threads) {
-        if (testing_cuda())
-            cuda_ = open_cuda(0, {.graphs = config.cuda.graphs,
-                                  .tf32 = config.precision.compute == "tf32",
-                                  .search_algorithms = config.cuda.search_algorithms});
-        else
-            cpu_.emplace(threads);
-    }
-    Device device() { return cuda_ ? cuda_->device() : Device(&*cpu_); }
-
-private:
-    std::unique_ptr<CudaBackend> cuda_;
-    std::optional<Cpu> cpu_;
-};
+// The backend a run's config asks for, on the device under test.
+inline cli::Backend backend_under_test(RunConfig config, int threads) {
+    config.device = testing_cuda() ? "cuda" : "cpu";
+    config.threads = threads;
+    return cli::Backend(config);
+}
 
 class RunTest : public TemporaryFolder {
 protected:
@@ -133,7 +120,7 @@ protected:
         return train(name, config(sets), how);
     }
     std::string train(const RunConfig& config, const How& how) const {
-        RunDevice run_on(config, how.threads);
+        cli::Backend backend = backend_under_test(config, how.threads);
         const auto comm = make_single();
         Trainer trainer(config, *comm);
         RunDirectory directory({.runs = config.runs,
@@ -146,7 +133,7 @@ protected:
                          .quiet = true,
                          .terminal = false,
                          .clock = how.clock});
-        trainer.run(run_on.device(), "under test", directory, console);
+        trainer.run(backend.device(), "under test", directory, console);
         return directory.path();
     }
 };

@@ -57,7 +57,7 @@ protected:
         return steps(config, &cpu);
     }
     static Trained on_gpu(const RunConfig& config) {
-        testing::RunDevice gpu(config, 1);
+        cli::Backend gpu = testing::backend_under_test(config, 1);
         return steps(config, gpu.device());
     }
     static double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {

@@ -12,7 +12,7 @@ protected:
     // One stepper with its machine.
     struct Rig {
         explicit Rig(const RunConfig& config, int threads = 2)
-            : backend(config, threads), comm(make_single()), stepper(config, *comm) {
+            : backend(testing::backend_under_test(config, threads)), comm(make_single()), stepper(config, *comm) {
             stepper.allocate(backend.device());
             stepper.runner().parameters().initialize(config.init_seed());
         }
@@ -42,7 +42,7 @@ protected:
             copy_to_device(backend.device(), weight(name).data, &value, sizeof value);
             return before;
         }
-        testing::RunDevice backend;
+        cli::Backend backend;
         std::unique_ptr<Communicator> comm;
         Stepper stepper;
         TokenStreamHash hash;
