@@ -2,6 +2,8 @@
 
 #include "core/file.h"
 #include "report/table.h"
+#include "sweep/progress.h"
+#include "sweep/results.h"
 #include "train/interrupt.h"
 #include "train/terminal.h"
 
@@ -20,6 +22,7 @@ namespace steepest::sweep {
 namespace {
 
 constexpr auto kPoll = 50000;  // microseconds between looks at the children: short against any run
+constexpr std::chrono::milliseconds kRedraw(500);
 
 std::string last_line(const std::string& path) {
     std::string text = read_file(path);
@@ -42,14 +45,13 @@ struct Job {
     pid_t child;
     Lock lock;
     int slot;
-    std::int64_t first_step;
     std::chrono::steady_clock::time_point begin;
 };
 
 class Executor {
 public:
     Executor(Folder& folder, const ExecutorOptions& options)
-        : folder_(folder), options_(options), terminal_(2, std::nullopt, std::nullopt) {
+        : folder_(folder), options_(options), terminal_(2, std::nullopt, std::nullopt), progress_(folder) {
         for (std::size_t i = 0; i < folder.runs().size(); ++i)
             if (options.shard.has(folder.runs()[i], i, options.by_point)) waiting_.push_back(i);
         total_ = waiting_.size();
@@ -66,7 +68,7 @@ public:
     }
 
     void run() {
-        folder_.write_results();
+        write_results(folder_);
         bool told = false;
         while (!waiting_.empty() || !jobs_.empty()) {
             if (interrupt_.requested() && !told) {
@@ -79,7 +81,7 @@ public:
             ::usleep(kPoll);
         }
         terminal_.erase();
-        folder_.write_results();
+        write_results(folder_);
         if (told) throw InterruptedError(folder_.path() + ": stopped; the same command goes on");
     }
 
@@ -93,7 +95,7 @@ private:
                 continue;
             }
             const State state = folder_.state(run);
-            if (finished(state) || state == State::failed || state == State::skipped) {
+            if (over(state)) {
                 say(run, std::string(state_name(state)));
                 it = waiting_.erase(it);
                 continue;
@@ -152,9 +154,9 @@ private:
         }
         ::close(out);
         free_slots_.pop_back();
-        const std::int64_t first = folder_.last_step(run);
-        say(run, first > 0 ? "goes on after step " + std::to_string(first) : "runs");
-        jobs_.push_back({index, child, std::move(lock), slot, first, std::chrono::steady_clock::now()});
+        const report::RunRecord* log = folder_.record(run);
+        say(run, log ? "goes on; its log is at step " + std::to_string(log->last_step) : "runs");
+        jobs_.push_back({index, child, std::move(lock), slot, std::chrono::steady_clock::now()});
     }
 
     void reap() {
@@ -193,7 +195,7 @@ private:
             folder_.set_failed(run, why);
             say(run, "FAILED: " + why);
         }
-        folder_.write_results();
+        write_results(folder_);
     }
 
     void say(const PlannedRun& run, const std::string& what) {
@@ -202,25 +204,18 @@ private:
     }
 
     void draw() {
-        if (!terminal_.live() || jobs_.empty()) return;
-        std::string text;
-        for (const Job& job : jobs_) {
-            const PlannedRun& run = folder_.runs()[job.run];
-            const std::int64_t step = folder_.last_step(run), made = step - job.first_step;
-            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - job.begin;
-            text +=
-                (text.empty() ? "" : " | ") + run.name + " " + std::to_string(step) + "/" + std::to_string(run.steps);
-            if (made > 0)
-                text += " ETA " +
-                        duration(took.count() / static_cast<double>(made) * static_cast<double>(run.steps - step));
-        }
-        terminal_.draw(std::to_string(waiting_.size()) + " waiting | " + text);
+        const auto now = std::chrono::steady_clock::now();
+        if (!terminal_.live() || now < next_draw_) return;
+        next_draw_ = now + kRedraw;
+        terminal_.draw(progress_text(progress_.read(), terminal_.rows()));
     }
 
     Folder& folder_;
     const ExecutorOptions& options_;
     InterruptGuard interrupt_;
     Terminal terminal_;
+    ProgressReader progress_;
+    std::chrono::steady_clock::time_point next_draw_{};
     std::vector<std::size_t> waiting_;
     std::vector<Job> jobs_;
     std::vector<int> restarts_, free_slots_;
@@ -244,6 +239,9 @@ Tally execute(Folder& folder, const ExecutorOptions& options) {
                 break;
             case State::skipped:
                 ++tally.skipped;
+                break;
+            case State::stopped:
+                ++tally.stopped;
                 break;
             case State::waiting:
             case State::unfinished:

@@ -17,7 +17,7 @@ struct ExecutorOptions {
 };
 
 struct Tally {
-    int done = 0, diverged = 0, failed = 0, skipped = 0;
+    int done = 0, diverged = 0, failed = 0, skipped = 0, stopped = 0;
     int elsewhere = 0;  // of another shard and not finished
 };
 

@@ -1,18 +1,10 @@
 #include "sweep/folder.h"
 
 #include "core/file.h"
-#include "report/run_record.h"
-#include "report/table.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <set>
-#include <sys/file.h>
+#include <limits>
 #include <unistd.h>
 
 namespace steepest::sweep {
@@ -21,155 +13,131 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// RFC 4180.
-std::string cell(const std::string& text) {
-    if (text.find_first_of(",\"\n\r") == text.npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
-}
-
-std::string line(const std::vector<std::string>& cells) {
-    std::string text;
-    for (const std::string& c : cells) text += (text.empty() ? "" : ",") + cell(c);
-    return text + "\n";
-}
-
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+constexpr double kNever = std::numeric_limits<double>::infinity();
 
 bool exists(const std::string& path) {
     std::error_code none;
     return fs::exists(path, none);
 }
 
+// What the runs' configs make of the plan: whoever only looks has no need to read them.
+std::string plan_text(const std::vector<PlannedRun>& runs) {
+    Json plan = Json::object();
+    for (const PlannedRun& run : runs) plan[run.name] = {{"steps", run.steps}, {"rungs", run.rungs}};
+    return plan.dump(4) + "\n";
+}
+
 }  // namespace
 
 std::string_view state_name(State state) {
-    constexpr std::string_view kNames[] = {"waiting", "unfinished", "done", "diverged", "failed", "skipped"};
+    constexpr std::string_view kNames[] = {"waiting", "unfinished", "done", "diverged", "failed", "skipped", "stopped"};
     return kNames[static_cast<int>(state)];
 }
 
-std::optional<Lock> Lock::take(const std::string& path, bool wait) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor < 0) throw StorageError(path + ": cannot open: " + std::strerror(errno));
-    Lock lock(descriptor);
-    while (::flock(descriptor, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return std::nullopt;
-        if (errno != EINTR) throw StorageError(path + ": cannot lock: " + std::strerror(errno));
-    }
-    return lock;
-}
-
-Lock::~Lock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 Folder::Folder(const SweepConfig& config, std::vector<PlannedRun> runs)
-    : path_((fs::path(config.runs) / config.name).string()),
-      stop_diverged_(config.stop_diverged),
-      runs_(std::move(runs)) {
-    std::set<std::string> columns;
-    for (const PlannedRun& run : runs_)
-        for (const auto& [path, value] : run.varied) columns.insert(path);
-    columns_.assign(columns.begin(), columns.end());
-
+    : Folder((fs::path(config.runs) / config.name).string(), config) {
+    runs_ = std::move(runs), readings_.resize(runs_.size());
     std::error_code error;
-    fs::create_directories(path_ + "/.sweep", error);
+    fs::create_directories(inner(""), error);
     if (error) throw StorageError(path_ + ": cannot make the sweep's folder: " + error.message());
-    const std::optional<Lock> lock = Lock::take(path_ + "/.sweep/sweep.lock", true);
-    const std::string file = path_ + "/sweep.json", text = write_config(config).dump(4) + "\n";
-    if (!exists(file))
-        write_file(file, text);
-    else if (read_file(file) != text)
-        throw InputError(file + ": another sweep has this folder; give this one another name, or delete that one");
+    const std::optional<Lock> lock = Lock::take(inner("sweep.lock"), true);
+    for (const auto& [file, text] : {std::pair{path_ + "/sweep.json", write_config(config).dump(4) + "\n"},
+                                     std::pair{inner("plan.json"), plan_text(runs_)}}) {
+        if (!exists(file))
+            write_file(file, text);
+        else if (read_file(file) != text)
+            throw InputError(file + ": another sweep has this folder; give this one another name, or delete that one");
+    }
 }
 
-State Folder::state(const PlannedRun& run) const {
-    if (exists(inner(run, ".failed"))) return State::failed;
-    const std::string log = path_ + "/" + run.name + "/log.jsonl";
-    std::error_code none;
-    if (fs::file_size(log, none) > 0 && !none) {
-        report::RunStatus status = report::RunStatus::unfinished;
+bool Folder::is_sweep(const std::string& path) { return exists(path + "/.sweep/plan.json"); }
+
+Folder Folder::open(const std::string& path) {
+    const std::string file = path + "/sweep.json";
+    Folder folder(path, read_config<SweepConfig>(parse_json(read_file(file), file), file));
+    folder.runs_ = plan(folder.config_, file), folder.readings_.resize(folder.runs_.size());
+    const std::string known = folder.inner("plan.json");
+    const Json json = parse_json(read_file(known), known);
+    for (PlannedRun& run : folder.runs_) try {
+            const Json& entry = json.at(run.name);
+            entry.at("steps").get_to(run.steps), entry.at("rungs").get_to(run.rungs);
+        } catch (const Json::exception&) {
+            throw InputError(known + ": does not say the steps of run \"" + run.name + "\"");
+        }
+    return folder;
+}
+
+const report::RunRecord* Folder::record(const PlannedRun& run) const {
+    Reading& reading = readings_[index(run)];
+    std::error_code no_log;
+    const std::string log = log_path(run);
+    const auto changed = fs::last_write_time(log, no_log);
+    const std::uintmax_t size = no_log ? 0 : fs::file_size(log, no_log);
+    if (no_log || size == 0) {
+        reading = {};
+    } else if (size != reading.size || changed != reading.changed) {
+        reading = {size, changed, std::nullopt};
         try {
-            status = report::read_run(log, {.most_train_rows = 0}).status;
+            reading.record = report::read_run(log, {.most_train_rows = 0});
         } catch (const InputError&) {  // killed in its first line; resuming says what is wrong, if anything is
         }
-        if (status == report::RunStatus::done) return State::done;
-        if (status == report::RunStatus::diverged) return State::diverged;
-        return State::unfinished;
     }
-    if (stop_diverged_ && !run.first_seed)
+    return reading.record ? &*reading.record : nullptr;
+}
+
+State Folder::own_state(const PlannedRun& run) const {
+    if (exists(inner(run.name + ".failed"))) return State::failed;
+    const report::RunRecord* log = record(run);
+    if (log && log->status == report::RunStatus::done) return State::done;
+    if (log && log->status == report::RunStatus::diverged) return State::diverged;
+    if (readings_[index(run)].size > 0) return State::unfinished;
+    if (config_.stop_diverged && !run.first_seed)
         for (const PlannedRun& other : runs_)
-            if (other.point == run.point && other.first_seed && state(other) == State::diverged) return State::skipped;
+            if (other.point == run.point && other.first_seed && own_state(other) == State::diverged)
+                return State::skipped;
     return State::waiting;
 }
 
-std::int64_t Folder::last_step(const PlannedRun& run) const {
-    std::ifstream log(path_ + "/" + run.name + "/log.jsonl", std::ios::binary | std::ios::ate);
-    if (!log) return 0;
-    const std::int64_t size = log.tellg(), begin = std::max<std::int64_t>(0, size - 4096);
-    std::string tail(static_cast<std::size_t>(size - begin), '\0');
-    log.seekg(begin);
-    log.read(tail.data(), size - begin);
-    const std::size_t key = tail.rfind("\"step\":");
-    return key == tail.npos ? 0 : std::atoll(tail.c_str() + key + 7);
+State Folder::state_of(const PlannedRun& run, const Standing& standing) const {
+    // A run that got there lost; one that did not has its own reason.
+    if (standing.stopped && std::isfinite(rung_loss(run, standing.rung).value_or(kNever))) return State::stopped;
+    return own_state(run);
+}
+
+std::optional<double> Folder::rung_loss(const PlannedRun& run, std::size_t rung) const {
+    const std::pair key{index(run), rung};
+    if (const auto known = rung_losses_.find(key); known != rung_losses_.end()) return known->second;
+    if (const report::RunRecord* log = record(run)) {
+        const auto at = std::ranges::find(log->eval.step, run.rungs[rung]);
+        if (at != log->eval.step.end()) {
+            const double loss = log->eval.loss[static_cast<std::size_t>(at - log->eval.step.begin())];
+            return rung_losses_[key] = std::isfinite(loss) ? loss : kNever;
+        }
+    }
+    return over(own_state(run)) ? std::optional(kNever) : std::nullopt;
+}
+
+std::vector<Standing> Folder::standings() const {
+    return sweep::standings(runs_, config_.halving,
+                            [&](std::size_t run, std::size_t rung) { return rung_loss(runs_[run], rung); });
+}
+
+std::vector<State> Folder::states() const {
+    const std::vector<Standing> standing = standings();
+    std::vector<State> states;
+    for (std::size_t i = 0; i < runs_.size(); ++i) states.push_back(state_of(runs_[i], standing[i]));
+    return states;
 }
 
 void Folder::set_failed(const PlannedRun& run, const std::string& why) const {
-    write_file(inner(run, ".failed"), why + "\n");
+    write_file(inner(run.name + ".failed"), why + "\n");
 }
-void Folder::clear_failed(const PlannedRun& run) const { ::unlink(inner(run, ".failed").c_str()); }
+void Folder::clear_failed(const PlannedRun& run) const { ::unlink(inner(run.name + ".failed").c_str()); }
 std::string Folder::failure(const PlannedRun& run) const {
-    std::string text = exists(inner(run, ".failed")) ? read_file(inner(run, ".failed")) : "";
+    const std::string file = inner(run.name + ".failed");
+    std::string text = exists(file) ? read_file(file) : "";
     while (text.ends_with('\n')) text.pop_back();
     return text;
-}
-
-Folder::Row Folder::row(const PlannedRun& run) const {
-    const State now = state(run);
-    std::vector<std::string> cells{run.name, run.arm};
-    for (const std::string& column : columns_)
-        cells.push_back(run.varied.contains(column) ? text_of(run.varied.at(column)) : "");
-    cells.push_back(std::to_string(run.seed));
-    cells.emplace_back(state_name(now));
-    if (!finished(now)) {
-        cells.insert(cells.end(), {"", "", "", "", "", "", failure(run)});
-        return {line(cells), line({run.name, "", ""}), false};
-    }
-    const report::RunRecord record = report::read_run(path_ + "/" + run.name, {.most_train_rows = 0});
-    const report::Curve& eval = record.eval;
-    const auto last = [&](const auto& column) { return static_cast<double>(column.empty() ? 0 : column.back()); };
-    cells.insert(cells.end(), {std::to_string(record.last_step), report::shortest(last(eval.tokens)),
-                               report::shortest(last(eval.gradients)), report::shortest(last(eval.flops)),
-                               report::shortest(record.final_loss()), report::shortest(record.best_loss()), ""});
-    return {line(cells),
-            line({run.name, report::shortest(eval.seconds.empty() ? std::nan("") : eval.seconds.back()),
-                  report::shortest(record.step_ms_median)}),
-            true};
-}
-
-void Folder::write_results() {
-    // Read and written under one lock: of two shards that end together, the second has seen the first.
-    const std::optional<Lock> lock = Lock::take(path_ + "/.sweep/results.lock", true);
-    std::vector<std::string> header{"run", "arm"};
-    header.insert(header.end(), columns_.begin(), columns_.end());
-    header.insert(header.end(),
-                  {"seed", "status", "steps", "tokens", "gradients", "flops", "final_loss", "best_loss", "error"});
-    std::string results = line(header), times = line({"run", "seconds", "step_ms_median"});
-    for (const PlannedRun& run : runs_) {
-        auto known = finished_.find(run.name);
-        if (known == finished_.end()) {
-            Row fresh = row(run);
-            if (!fresh.finished) {
-                results += fresh.results, times += fresh.times;
-                continue;
-            }
-            known = finished_.emplace(run.name, std::move(fresh)).first;
-        }
-        results += known->second.results, times += known->second.times;
-    }
-    write_file(path_ + "/results.csv", results);
-    write_file(path_ + "/times.csv", times);
 }
 
 }  // namespace steepest::sweep

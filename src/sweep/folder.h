@@ -1,69 +1,73 @@
 #pragma once
 // A sweep's folder: NAME/{sweep.json, results.csv, times.csv, RUN/..., .sweep/}. What a run has come to is read from
 // the disk alone, so that shards, restarts and a second process by mistake all see the same.
-#include "sweep/plan.h"
+#include "report/run_record.h"
+#include "sweep/halving.h"
+#include "sweep/lock.h"
 
+#include <filesystem>
 #include <optional>
 
 namespace steepest::sweep {
 
-enum class State { waiting, unfinished, done, diverged, failed, skipped };
+// `stopped` is halving's; `unfinished` is running, or waits to go on.
+enum class State { waiting, unfinished, done, diverged, failed, skipped, stopped };
 std::string_view state_name(State state);
-inline bool finished(State state) { return state == State::done || state == State::diverged; }
-
-// Held by one process at a time, and by the run that it starts: the system frees it when both have ended, however.
-class Lock {
-public:
-    // None if another holds it, unless `wait`. Throws StorageError.
-    static std::optional<Lock> take(const std::string& path, bool wait = false);
-    Lock(Lock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-    Lock& operator=(Lock&& other) noexcept {
-        std::swap(descriptor_, other.descriptor_);
-        return *this;
-    }
-    ~Lock();
-    int descriptor() const { return descriptor_; }
-
-private:
-    explicit Lock(int descriptor) : descriptor_(descriptor) {}
-    int descriptor_;
-};
+// Whether there is nothing more to do for it; a failed run is tried again by the next call.
+inline bool over(State state) { return state != State::waiting && state != State::unfinished; }
 
 class Folder {
 public:
     // Makes the folder with sweep.json in it. Throws InputError if there is one already that says something else.
     Folder(const SweepConfig& config, std::vector<PlannedRun> runs);
+    // One that is there, to look at. Throws InputError if it is no sweep's.
+    static Folder open(const std::string& path);
+    // Whether open() would find a sweep.
+    static bool is_sweep(const std::string& path);
 
     const std::string& path() const { return path_; }
     const std::vector<PlannedRun>& runs() const { return runs_; }
-    std::string lock_path(const PlannedRun& run) const { return inner(run, ".lock"); }
-    std::string error_path(const PlannedRun& run) const { return inner(run, ".err"); }
-    State state(const PlannedRun& run) const;
-    // The last step in its log; 0 where there is none.
-    std::int64_t last_step(const PlannedRun& run) const;
+    const HalvingConfig& halving() const { return config_.halving; }
+    std::string log_path(const PlannedRun& run) const { return path_ + "/" + run.name + "/log.jsonl"; }
+    std::string lock_path(const PlannedRun& run) const { return inner(run.name + ".lock"); }
+    std::string error_path(const PlannedRun& run) const { return inner(run.name + ".err"); }
+    // Held, shared, by each process that has something to do.
+    std::string work_lock_path() const { return inner("work.lock"); }
+    std::string results_lock_path() const { return inner("results.lock"); }
+
+    State state(const PlannedRun& run) const { return state_of(run, standing(run)); }
+    std::vector<State> states() const;
+    Standing standing(const PlannedRun& run) const { return standings()[index(run)]; }
+    std::vector<Standing> standings() const;
+    // Whether it has its loss at a rung, or never will.
+    bool at_rung(const PlannedRun& run, std::size_t rung) const { return rung_loss(run, rung).has_value(); }
     void set_failed(const PlannedRun& run, const std::string& why) const;
     void clear_failed(const PlannedRun& run) const;
     std::string failure(const PlannedRun& run) const;
-
-    // results.csv: a row a run in the order of the plan; nothing in it depends on the clock or on the order of
-    // execution. times.csv: what does. One process at a time, each whole or not at all.
-    void write_results();
+    // Its log without training rows; null where there is none, or none that can be read.
+    const report::RunRecord* record(const PlannedRun& run) const;
 
 private:
-    struct Row {
-        std::string results, times;
-        bool finished;
+    // A log as it was last read: again only when it has changed.
+    struct Reading {
+        std::uintmax_t size = 0;
+        std::filesystem::file_time_type changed{};
+        std::optional<report::RunRecord> record;
     };
-    std::string inner(const PlannedRun& run, const char* suffix) const {
-        return path_ + "/.sweep/" + run.name + suffix;
-    }
-    Row row(const PlannedRun& run) const;
+
+    Folder(std::string path, SweepConfig config) : path_(std::move(path)), config_(std::move(config)) {}
+    std::string inner(const std::string& name) const { return path_ + "/.sweep/" + name; }
+    std::size_t index(const PlannedRun& run) const { return static_cast<std::size_t>(&run - runs_.data()); }
+    // Halving aside.
+    State own_state(const PlannedRun& run) const;
+    State state_of(const PlannedRun& run, const Standing& standing) const;
+    std::optional<double> rung_loss(const PlannedRun& run, std::size_t rung) const;
 
     std::string path_;
-    bool stop_diverged_;
+    SweepConfig config_;
     std::vector<PlannedRun> runs_;
-    std::vector<std::string> columns_;  // the options that vary
-    std::map<std::string, Row> finished_;
+    mutable std::vector<Reading> readings_;
+    mutable std::map<std::pair<std::size_t, std::size_t>, double> rung_losses_;  // they never change
 };
 
 }  // namespace steepest::sweep

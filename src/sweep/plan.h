@@ -11,7 +11,9 @@ struct PlannedRun {
     std::uint64_t seed = 0;
     std::size_t point = 0;    // equal for the seeds of one point
     bool first_seed = false;  // of its point
-    std::int64_t steps = 0;   // of the whole run; whoever knows run configs fills it in
+    // Whoever knows run configs fills these in.
+    std::int64_t steps = 0;           // of the whole run
+    std::vector<std::int64_t> rungs;  // steps at which halving compares it
 
     // As --set takes them: an option before the options inside it.
     std::vector<std::string> sets() const;

@@ -50,6 +50,25 @@ struct ArmConfig {
     }
 };
 
+// See halving.h.
+struct HalvingConfig {
+    std::vector<double> rungs;
+    double keep = 0.5;
+    std::string among = "arm";
+
+    void fields(auto& f) {
+        f("rungs", rungs, "fractions of a run's steps at which those that compete are compared; none: no halving",
+          Range<double>{.low = 0, .high = 1, .open_low = true, .open_high = true});
+        f("keep", keep, "the part of the points that goes on at a rung, rounded up",
+          Range<double>{.low = 0, .high = 1, .open_low = true, .open_high = true});
+        f("among", among, "who competes: the points of an arm, or all", OneOf{"arm", "all"});
+    }
+    void check(auto&& error) const {
+        for (std::size_t i = 1; i < rungs.size(); ++i)
+            if (!(rungs[i - 1] < rungs[i])) error("/rungs", "expected fractions in rising order");
+    }
+};
+
 struct SweepConfig {
     std::string description, name, runs = "runs", config;
     Settings set;
@@ -60,6 +79,7 @@ struct SweepConfig {
     std::int64_t samples = 0;
     std::uint64_t search_seed = 1;
     bool stop_diverged = false;
+    HalvingConfig halving;
 
     void fields(auto& f) {
         f("description", description, "for people; not read");
@@ -75,6 +95,7 @@ struct SweepConfig {
           Range<std::int64_t>{0, 100000});
         f("search_seed", search_seed, "of those draws");
         f("stop_diverged", stop_diverged, "a point that diverges with its first seed is not run with the others");
+        f("halving", halving, "successive halving: the worse runs are stopped on the way");
     }
     void check(auto&& error) const {
         if (seeds.empty()) error("/seeds", "expected at least one seed");

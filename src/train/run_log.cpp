@@ -37,7 +37,10 @@ void move_away(const std::string& path, std::int64_t offset) {
     if (offset > 0 && text[offset - 1] != '\n')
         throw InputError(path + ": byte " + std::to_string(offset) +
                          " is inside a line; the checkpoint was written between two: the log was changed");
-    if (offset < log.size()) write_file(free_name(path), text.substr(offset));
+    if (offset == log.size()) return;
+    write_file(free_name(path), text.substr(offset));
+    // A new file in its place: whoever reads the old one through a map would be killed if it were shortened.
+    write_file(path, text.substr(0, offset));
 }
 
 // Whether anything had to be replaced.
@@ -64,7 +67,6 @@ RunLog::RunLog(std::string path, std::int64_t offset) : path_(std::move(path)), 
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail(path_, "cannot write");
     try {
-        if (::ftruncate(descriptor_, offset) != 0) fail(path_, "cannot shorten");
         sync();
         if (fresh) {
             const std::string parent = std::filesystem::path(path_).parent_path().string();

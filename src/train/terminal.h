@@ -1,5 +1,6 @@
 #pragma once
-// One file descriptor that people look at: whole lines, and below them, if it is a terminal, one line that changes.
+// One file descriptor that people look at: whole lines, and below them, if it is a terminal, one or several that
+// change.
 #include <mutex>
 #include <optional>
 #include <string>
@@ -15,14 +16,17 @@ public:
 
     // Whether draw() shows anything.
     bool live() const { return live_; }
-    // A line, or several, above the live line, which stays.
+    // A line, or several, above the live ones, which stay.
     void message(std::string_view text);
-    // Replaces the live line; cut so that it never wraps. ASCII.
+    // Replaces the live line, or lines; each cut so that it never wraps. ASCII. More of them than rows() are not shown.
     void draw(std::string_view text);
+    // Lines that draw() can show, now.
+    int rows() const;
     void erase();
 
 private:
-    std::string live_text() const;
+    std::string live_text();
+    std::string clear_text() const;
     int columns() const;
     void put(std::string_view text) const;
 
@@ -30,7 +34,8 @@ private:
     bool live_;
     std::optional<int> width_;
     std::mutex mutex_;
-    std::string line_;
+    std::string text_;
+    int shown_ = 0;  // lines
 };
 
 }  // namespace steepest
