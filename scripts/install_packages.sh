@@ -6,7 +6,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build nlohmann-json3-dev libspdlog-dev libcli11-dev libxxhash-dev libsimdjson-dev libboost-dev git ca-certificates)
 # oneDNN is a fast path; architectures without the package build without it.
 optional=(libdnnl-dev)
-test=(libgtest-dev libbenchmark-dev python3 python3-numpy python3-matplotlib python3-plotly bible-kjv)
+test=(libgtest-dev libbenchmark-dev python3 python3-numpy python3-matplotlib python3-plotly bible-kjv slurm-wlm)
 demo=(python3 python3-matplotlib python3-plotly bible-kjv)
 
 wanted=()

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -16,6 +17,7 @@ namespace {
 struct Options {
     ConfigArguments config;
     bool resume = false, overwrite = false, dry_run = false, quiet = false;
+    std::int64_t stop_at = std::numeric_limits<std::int64_t>::max();
 };
 
 std::string mebibytes(std::int64_t bytes) { return report::fixed(static_cast<double>(bytes) / (1 << 20), 1); }
@@ -80,7 +82,7 @@ void train(const Options& options) {
     console.logger().info("{}", backend->describe());
     if (const std::string& why = backend->why_no_gpu(); !why.empty()) console.logger().info("no GPU: {}", why);
     options.config.restore_library_choices(backend->device(), console.logger());
-    trainer.run(backend->device(), backend->describe(), directory, console);
+    trainer.run(backend->device(), backend->describe(), directory, console, options.stop_at);
 }
 
 }  // namespace
@@ -91,6 +93,10 @@ Action add_train(CLI::App& app) {
     auto* resume =
         app.add_flag("--resume", options->resume, "go on from the newest checkpoint; start if there is none");
     app.add_flag("--overwrite", options->overwrite, "delete the run of that name first")->excludes(resume);
+    app.add_option("--stop-at", options->stop_at,
+                   "stop after this step as after Ctrl-C, with a checkpoint; the schedule stays the whole run's")
+        ->check(CLI::PositiveNumber)
+        ->type_name("STEP");
     app.add_flag("--dry-run", options->dry_run, "print groups, memory and work a step, and stop");
     app.add_flag("--quiet", options->quiet, "print warnings and errors only");
     return [options] { train(*options); };

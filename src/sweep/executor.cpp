@@ -22,7 +22,7 @@ namespace steepest::sweep {
 namespace {
 
 constexpr auto kPoll = 50000;  // microseconds between looks at the children: short against any run
-constexpr std::chrono::milliseconds kRedraw(500);
+constexpr std::chrono::milliseconds kRedraw(500), kLook(200);
 
 std::string last_line(const std::string& path) {
     std::string text = read_file(path);
@@ -45,6 +45,7 @@ struct Job {
     pid_t child;
     Lock lock;
     int slot;
+    std::optional<std::int64_t> stop_at;
     std::chrono::steady_clock::time_point begin;
 };
 
@@ -53,14 +54,14 @@ public:
     Executor(Folder& folder, const ExecutorOptions& options)
         : folder_(folder), options_(options), terminal_(2, std::nullopt, std::nullopt), progress_(folder) {
         for (std::size_t i = 0; i < folder.runs().size(); ++i)
-            if (options.shard.has(folder.runs()[i], i, options.by_point)) waiting_.push_back(i);
+            if (halving() || mine(i)) waiting_.push_back(i);
         total_ = waiting_.size();
-        restarts_.resize(folder.runs().size(), 0);
-        free_slots_.resize(static_cast<std::size_t>(options.jobs));
-        for (int i = 0; i < options.jobs; ++i) free_slots_[static_cast<std::size_t>(i)] = options.jobs - 1 - i;
+        crashes_.resize(folder.runs().size());
         // A failure of an earlier call is tried again, once.
         for (const std::size_t i : waiting_)
-            if (const auto lock = Lock::take(folder.lock_path(folder.runs()[i]))) folder.clear_failed(folder.runs()[i]);
+            if (const auto lock = Lock::take(folder.lock_path(folder.runs()[i])); lock && mine(i))
+                folder.clear_failed(folder.runs()[i]);
+        for (int slot = options.jobs - 1; slot >= 0; --slot) free_slots_.push_back(slot);
     }
     ~Executor() {
         for (const Job& job : jobs_) ::kill(job.child, SIGTERM);
@@ -76,7 +77,10 @@ public:
                 told = true, waiting_.clear();
             }
             reap();
-            if (!told) start();
+            if (!told && Clock::now() >= next_look_) {
+                start();
+                if (halving() && jobs_.empty() && !waiting_.empty() && nobody_works()) break;
+            }
             draw();
             ::usleep(kPoll);
         }
@@ -86,38 +90,68 @@ public:
     }
 
 private:
+    using Clock = std::chrono::steady_clock;
+    // A run that was ended by a signal: how often since it last got any further.
+    struct Crashes {
+        int count = 0;
+        std::int64_t furthest = -1;
+    };
+
+    bool halving() const { return !folder_.halving().rungs.empty(); }
+    bool mine(std::size_t i) const { return options_.shard.has(folder_.runs()[i], i, options_.by_point); }
+
+    // Runs compete over all shards. A shard takes its own runs to their first rung; whoever sees a rung decided goes on
+    // with any of the survivors. A shard with nothing to do stays while another is at work, since that may decide; the
+    // last one leaves only what waits for shards that are not there.
+    bool nobody_works() {
+        at_work_.reset();
+        alone_ = Lock::take(folder_.work_lock_path());
+        if (!alone_) return false;
+        start();  // what the last one did may have come after our look
+        alone_.reset();
+        return jobs_.empty();
+    }
+
     void start() {
+        bool put_off = false;
         for (auto it = waiting_.begin(); it != waiting_.end() && !free_slots_.empty();) {
             const PlannedRun& run = folder_.runs()[*it];
             std::optional<Lock> lock = Lock::take(folder_.lock_path(run));
-            if (!lock) {  // another process has it: looked at again later
-                ++it;
+            if (!lock) {  // another process has it
+                put_off = true, ++it;
                 continue;
             }
-            const State state = folder_.state(run);
-            if (over(state)) {
-                say(run, std::string(state_name(state)));
+            if (const State state = folder_.state(run); over(state)) {
+                const bool lost = state == State::stopped;
+                say(run, lost ? "stopped by halving at rung " + std::to_string(folder_.standing(run).rung + 1)
+                              : std::string(state_name(state)));
                 it = waiting_.erase(it);
                 continue;
             }
-            if (options_.by_point && !run.first_seed && first_seed_pending(run)) {
-                ++it;
+            const Standing standing = folder_.standing(run);
+            const bool rung_ahead = standing.rung < run.rungs.size();
+            if ((standing.rung == 0 && !mine(*it)) || (rung_ahead && folder_.at_rung(run, standing.rung)) ||
+                (options_.by_point && !run.first_seed && first_seed_pending(run))) {
+                put_off = true, ++it;
                 continue;
             }
-            spawn(*it, std::move(*lock));
+            spawn(*it, std::move(*lock), rung_ahead ? std::optional(run.rungs[standing.rung]) : std::nullopt);
             it = waiting_.erase(it);
         }
+        next_look_ = put_off ? Clock::now() + kLook : Clock::time_point{};
     }
 
     bool first_seed_pending(const PlannedRun& run) const {
-        const auto is_first = [&](std::size_t i) {
+        const auto decides = [&](std::size_t i) {
             const PlannedRun& other = folder_.runs()[i];
-            return other.point == run.point && other.first_seed;
+            return other.point == run.point && other.first_seed && !(halving() && folder_.at_rung(other, 0));
         };
-        return std::ranges::any_of(waiting_, is_first) || std::ranges::any_of(jobs_, is_first, &Job::run);
+        return std::ranges::any_of(waiting_, decides) || std::ranges::any_of(jobs_, decides, &Job::run);
     }
 
-    void spawn(std::size_t index, Lock lock) {
+    void spawn(std::size_t index, Lock lock, std::optional<std::int64_t> stop_at) {
+        alone_.reset();
+        if (!at_work_) at_work_ = Lock::take(folder_.work_lock_path(), true, Lock::Kind::shared);
         const PlannedRun& run = folder_.runs()[index];
         std::vector<std::string> arguments{"steepest", "train", options_.config, "--resume", "--quiet"};
         std::vector<std::string> sets = run.sets();
@@ -126,6 +160,7 @@ private:
         sets.push_back("runs=" + Json(folder_.path()).dump());
         sets.push_back("name=" + Json(run.name).dump());
         for (const std::string& set : sets) arguments.insert(arguments.end(), {"--set", set});
+        if (stop_at) arguments.insert(arguments.end(), {"--stop-at", std::to_string(*stop_at)});
         std::vector<char*> argv;
         for (std::string& argument : arguments) argv.push_back(argument.data());
         argv.push_back(nullptr);
@@ -156,7 +191,7 @@ private:
         free_slots_.pop_back();
         const report::RunRecord* log = folder_.record(run);
         say(run, log ? "goes on; its log is at step " + std::to_string(log->last_step) : "runs");
-        jobs_.push_back({index, child, std::move(lock), slot, std::chrono::steady_clock::now()});
+        jobs_.push_back({index, child, std::move(lock), slot, stop_at, Clock::now()});
     }
 
     void reap() {
@@ -177,14 +212,19 @@ private:
         const PlannedRun& run = folder_.runs()[job.run];
         const bool killed = WIFSIGNALED(status);
         const int code = killed ? -1 : WEXITSTATUS(status);
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - job.begin;
+        const bool stopped = code == static_cast<int>(Exit::interrupted);
+        const std::chrono::duration<double> took = Clock::now() - job.begin;
+        next_look_ = {};
         if (code == static_cast<int>(Exit::done) || code == static_cast<int>(Exit::diverged)) {
             say(run, (code == 0 ? "done after " : "diverged after ") + duration(took.count()));
         } else if (interrupt_.requested()) {
             say(run, "stopped");
             return;
-        } else if ((killed || code == static_cast<int>(Exit::interrupted)) &&
-                   restarts_[job.run]++ < options_.restarts) {
+        } else if (stopped && job.stop_at && last_step(run) >= *job.stop_at) {
+            say(run, "at its rung, step " + std::to_string(*job.stop_at) + ", after " + duration(took.count()));
+            waiting_.push_back(job.run);
+            return;
+        } else if ((killed || stopped) && may_restart(job.run)) {
             say(run, "was ended by a signal; goes on");
             waiting_.insert(waiting_.begin(), job.run);
             return;
@@ -198,13 +238,25 @@ private:
         write_results(folder_);
     }
 
+    std::int64_t last_step(const PlannedRun& run) const {
+        const report::RunRecord* log = folder_.record(run);
+        return log ? log->last_step : 0;
+    }
+
+    bool may_restart(std::size_t index) {
+        Crashes& crashes = crashes_[index];
+        const std::int64_t step = last_step(folder_.runs()[index]);
+        if (step > crashes.furthest) crashes = {0, step};
+        return crashes.count++ < options_.restarts;
+    }
+
     void say(const PlannedRun& run, const std::string& what) {
         const std::size_t over = total_ - waiting_.size() - jobs_.size();
         terminal_.message("[" + std::to_string(over) + "/" + std::to_string(total_) + "] " + run.name + ": " + what);
     }
 
     void draw() {
-        const auto now = std::chrono::steady_clock::now();
+        const auto now = Clock::now();
         if (!terminal_.live() || now < next_draw_) return;
         next_draw_ = now + kRedraw;
         terminal_.draw(progress_text(progress_.read(), terminal_.rows()));
@@ -215,10 +267,12 @@ private:
     InterruptGuard interrupt_;
     Terminal terminal_;
     ProgressReader progress_;
-    std::chrono::steady_clock::time_point next_draw_{};
+    Clock::time_point next_draw_{}, next_look_{};
+    std::optional<Lock> at_work_, alone_;
     std::vector<std::size_t> waiting_;
     std::vector<Job> jobs_;
-    std::vector<int> restarts_, free_slots_;
+    std::vector<Crashes> crashes_;
+    std::vector<int> free_slots_;
     std::size_t total_ = 0;
 };
 
@@ -227,7 +281,7 @@ private:
 Tally execute(Folder& folder, const ExecutorOptions& options) {
     Executor(folder, options).run();
     Tally tally;
-    for (const PlannedRun& run : folder.runs()) switch (folder.state(run)) {
+    for (const State state : folder.states()) switch (state) {
             case State::done:
                 ++tally.done;
                 break;
@@ -245,7 +299,7 @@ Tally execute(Folder& folder, const ExecutorOptions& options) {
                 break;
             case State::waiting:
             case State::unfinished:
-                ++tally.elsewhere;
+                ++tally.unfinished;
                 break;
         }
     return tally;

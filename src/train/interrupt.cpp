@@ -17,11 +17,10 @@ std::array<struct sigaction, kSignals.size()> before;
 
 void on_signal(int number) {
     received = number;
-    for (std::size_t i = 0; i < kSignals.size(); ++i) {
-        struct sigaction fatal {};
-        fatal.sa_handler = SIG_DFL;
-        if (before[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &fatal, nullptr);
-    }
+    struct sigaction fatal {};
+    fatal.sa_handler = SIG_DFL;
+    for (std::size_t i = 0; i < kSignals.size(); ++i)
+        if (kSignals[i] == SIGINT && before[i].sa_handler != SIG_IGN) sigaction(SIGINT, &fatal, nullptr);
 }
 
 }  // namespace

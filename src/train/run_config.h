@@ -58,6 +58,23 @@ struct CheckpointConfig {
     }
 };
 
+// What makes a run whose loss is finite a lost one.
+struct DivergenceConfig {
+    std::optional<double> loss, above_first;
+    std::int64_t after = 0, steps = 10;
+
+    void fields(auto& f) {
+        f("loss", loss, "training loss above which a step is a lost one; null: none is");
+        f("above_first", above_first,
+          "the same for the loss minus that of the run's first step: 0 means worse than at the start; null: none is");
+        f("after", after, "steps at the start that are not looked at", Range<std::int64_t>{.low = 0});
+        f("steps", steps, "consecutive lost steps after which the run has diverged", Range<std::int64_t>{.low = 1});
+    }
+    bool lost(std::int64_t step, double now, double first) const {
+        return step > after && ((loss && now > *loss) || (above_first && now - first > *above_first));
+    }
+};
+
 struct SamplingConfig {
     std::int64_t every = 0;
     int tokens = 128;
@@ -103,6 +120,7 @@ struct RunConfig {
     double max_gradient_norm = 1;
     std::string second_gradient = "previous_weights";
     std::int64_t max_bad_steps = 10;
+    DivergenceConfig divergence;
     EvaluationConfig evaluation;
     CheckpointConfig checkpoint;
     SamplingConfig sampling;
@@ -142,6 +160,7 @@ struct RunConfig {
           "consecutive steps without finite loss and gradients after which the run has diverged; such steps change "
           "nothing",
           Range<std::int64_t>{.low = 1});
+        f("divergence", divergence, "which finite losses end a run, as diverged");
         f("evaluation", evaluation, "validation loss");
         f("checkpoint", checkpoint, "what a stopped run goes on from");
         f("sampling", sampling, "texts by the model, for people");

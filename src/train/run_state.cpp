@@ -5,6 +5,7 @@
 #include "core/hash.h"
 #include "core/json.h"
 
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -12,13 +13,14 @@ namespace steepest {
 
 namespace {
 
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 // The one list of what state.json says about the run.
 void each_field(auto& s, auto&& f) {
     f("step", s.step), f("tokens", s.tokens), f("gradients", s.gradients);
     f("model_flops", s.model_flops), f("optimizer_flops", s.optimizer_flops);
     f("bad_steps", s.bad_steps), f("consecutive_bad_steps", s.consecutive_bad_steps);
+    f("first_loss", s.first_loss), f("consecutive_lost_steps", s.consecutive_lost_steps);
     f("log_offset", s.log_offset), f("data_hash", s.data_hash), f("config_fingerprint", s.config_fingerprint);
     f("library_choices", s.library_choices);
     f("train_seconds", s.train_seconds), f("eval_seconds", s.eval_seconds), f("wall_seconds", s.wall_seconds);
@@ -34,6 +36,10 @@ public:
     void operator()(const char* key, double& value) const {
         value = get(key, "a number", &Json::is_number).get<double>();
     }
+    void operator()(const char* key, std::optional<double>& value) const {
+        const Json& json = get(key, "a number or null", [](const Json& v) { return v.is_number() || v.is_null(); });
+        value = json.is_null() ? std::nullopt : std::optional(json.get<double>());
+    }
     void operator()(const char* key, std::string& value) const {
         value = get(key, "a string", &Json::is_string).get<std::string>();
     }
@@ -45,10 +51,10 @@ public:
     }
 
 private:
-    const Json& get(const char* key, const char* expected, bool (Json::*right)() const noexcept) const {
+    const Json& get(const char* key, const char* expected, auto right) const {
         const auto found = json_.find(key);
         if (found == json_.end()) throw InputError(path_ + ": " + key + " is missing");
-        if (!((*found).*right)())
+        if (!std::invoke(right, *found))
             throw InputError(path_ + ": " + key + " is " + brief(*found) + "; expected " + expected);
         return *found;
     }
@@ -70,6 +76,8 @@ void write_record(const std::string& path, const CheckpointRecord& record) {
     each_field_of_record(record, [&]<class T>(const char* key, const T& value) {
         if constexpr (std::is_same_v<T, std::uint64_t>)
             json[key] = to_hex(value);
+        else if constexpr (std::is_same_v<T, std::optional<double>>)
+            json[key] = value ? Json(*value) : Json();
         else
             json[key] = value;
     });

@@ -3,6 +3,7 @@
 #include "core/json.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace steepest {
@@ -12,10 +13,12 @@ struct RunState {
     std::int64_t step = 0;  // updates done
     std::int64_t tokens = 0, gradients = 0;
     double model_flops = 0, optimizer_flops = 0;
-    std::int64_t bad_steps = 0;              // steps skipped because something was not finite
-    std::int64_t consecutive_bad_steps = 0;  // of these, the ones just before
-    std::int64_t log_offset = 0;             // bytes of log.jsonl that belong to this state
-    std::uint64_t data_hash = 0;             // state of TokenStreamHash
+    std::int64_t bad_steps = 0;               // steps skipped because something was not finite
+    std::int64_t consecutive_bad_steps = 0;   // of these, the ones just before
+    std::optional<double> first_loss = {};    // of the first step that had a finite one
+    std::int64_t consecutive_lost_steps = 0;  // of DivergenceConfig, the ones just before
+    std::int64_t log_offset = 0;              // bytes of log.jsonl that belong to this state
+    std::uint64_t data_hash = 0;              // state of TokenStreamHash
     // Of what must not change between a run and its continuation; the trainer decides what that is and compares.
     std::string config_fingerprint;
     Json library_choices = Json::object();  // core/library_choices.h

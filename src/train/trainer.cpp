@@ -77,8 +77,10 @@ Json Trainer::counters() const {
 
 Json Trainer::clock() const { return {{"train_s", state_.train_seconds}, {"wall_s", state_.wall_seconds}}; }
 
-void Trainer::run(Device device, const std::string& device_name, RunDirectory& directory, Console& console) {
+void Trainer::run(Device device, const std::string& device_name, RunDirectory& directory, Console& console,
+                  std::int64_t stop_at) {
     const InterruptGuard interrupt;
+    stop_at_ = stop_at;
     last_tick_ = monotonic_seconds();
     if (const auto peaks = device_peaks(device_name)) {
         const std::string& compute = config_.precision.compute;
@@ -93,29 +95,35 @@ void Trainer::run(Device device, const std::string& device_name, RunDirectory& d
                                           .train_seconds = state_.train_seconds,
                                           .wall_seconds = state_.wall_seconds});
     if (state_.step == 0 && config_.evaluation.every > 0) evaluate(console);
-    while (!last()) {
+    bool stop = at_stop();
+    while (!last() && !stop) {
         train_steps(interrupt, console);
         note_library_choices(directory);
-        if (state_.consecutive_bad_steps >= config_.max_bad_steps) {
+        if (const std::string why = divergence(); !why.empty()) {
             end("diverged");
             console.finish();
-            throw DivergedError("diverged: " + std::to_string(state_.consecutive_bad_steps) +
-                                " consecutive steps without finite loss and gradients, the last at step " +
-                                std::to_string(state_.step));
+            throw DivergedError("diverged: " + why + ", the last at step " + std::to_string(state_.step));
         }
         if (config_.evaluation.every > 0 && (due(config_.evaluation.every) || last())) evaluate(console);
         if (due(config_.sampling.every)) sample(console);
         // Asked once: a signal that comes while a checkpoint is being decided on must not end the run without one.
-        const bool scheduled = due(config_.checkpoint.every) || last(), stop = interrupt.requested() && !last();
+        const bool scheduled = due(config_.checkpoint.every) || last();
+        stop = at_stop() || (interrupt.requested() && !last());
         if (scheduled || stop) checkpoint(checkpoints, scheduled);
-        if (stop) {
-            end("interrupted");
-            console.finish();
-            throw InterruptedError("interrupted at step " + std::to_string(state_.step) + "; go on with --resume");
-        }
     }
-    end("done");
+    end(stop ? "interrupted" : "done");
     console.finish();
+    if (stop)
+        throw InterruptedError((at_stop() ? "stopped" : "interrupted") + (" at step " + std::to_string(state_.step)) +
+                               "; go on with --resume");
+}
+
+std::string Trainer::divergence() const {
+    if (state_.consecutive_bad_steps >= config_.max_bad_steps)
+        return std::to_string(state_.consecutive_bad_steps) + " consecutive steps without finite loss and gradients";
+    if (state_.consecutive_lost_steps >= config_.divergence.steps)
+        return std::to_string(state_.consecutive_lost_steps) + " consecutive steps with a loss above `divergence`'s";
+    return "";
 }
 
 void Trainer::start(const std::string& device_name, RunDirectory& directory, Console& console) {
@@ -216,8 +224,10 @@ void Trainer::train_steps(const InterruptGuard& interrupt, Console& console) {
         }
         const StepReport report = stepper_.finish();
         record(report, under_way.front(), console);
-        // Steps behind a bad one are started again.
+        // Steps behind a bad one are started again; those behind the last one are nobody's.
         report.ok() ? under_way.pop_front() : under_way.clear();
+        if (!divergence().empty())
+            for (; !under_way.empty(); under_way.pop_front()) stepper_.finish();
     } while (!under_way.empty());
 }
 
@@ -235,6 +245,11 @@ void Trainer::record(const StepReport& report, std::uint64_t data_hash, Console&
     state_.train_seconds += report.seconds;
     state_.bad_steps += !ok;
     state_.consecutive_bad_steps = ok ? 0 : state_.consecutive_bad_steps + 1;
+    if (ok) {
+        if (!state_.first_loss) state_.first_loss = reading.loss;
+        const bool lost = config_.divergence.lost(step, reading.loss, *state_.first_loss);
+        state_.consecutive_lost_steps = lost ? state_.consecutive_lost_steps + 1 : 0;
+    }
 
     Json line = {{"kind", "train"}, {"step", step}};
     line.update(counters());

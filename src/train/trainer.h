@@ -6,6 +6,7 @@
 #include "train/run_log.h"
 #include "train/stepper.h"
 
+#include <limits>
 #include <string>
 
 namespace steepest {
@@ -19,8 +20,10 @@ public:
     Stepper& stepper() { return stepper_; }
 
     // Trains until the last step, or throws DivergedError, InterruptedError (a checkpoint is there), InputError (resume
-    // with another model, optimizer or data), StorageError. `device_name` goes into the manifest.
-    void run(Device device, const std::string& device_name, RunDirectory& directory, Console& console);
+    // with another model, optimizer or data), StorageError. `device_name` goes into the manifest. A step to stop at is
+    // an interruption after it: the schedules stay those of the whole run.
+    void run(Device device, const std::string& device_name, RunDirectory& directory, Console& console,
+             std::int64_t stop_at = std::numeric_limits<std::int64_t>::max());
 
 private:
     void start(const std::string& device_name, RunDirectory& directory, Console& console);
@@ -32,6 +35,8 @@ private:
     void train_steps(const InterruptGuard& interrupt, Console& console);
     // What a finished step leaves in the state, the log and on the console.
     void record(const StepReport& report, std::uint64_t data_hash, Console& console);
+    // Why the run has diverged; empty if it has not.
+    std::string divergence() const;
     void evaluate(Console& console);
     void sample(Console& console);
     // Scheduled ones are in the log; one on the way out is not, so that a resumed run's log is that of an undisturbed
@@ -45,9 +50,10 @@ private:
     static bool due(std::int64_t every, std::int64_t step) { return every > 0 && step % every == 0; }
     bool due(std::int64_t every) const { return due(every, state_.step); }
     bool last() const { return state_.step == config_.total_steps(); }
+    bool at_stop() const { return state_.step >= stop_at_ && !last(); }
     // Whether anything but the next step is to be done after this one.
     bool pauses_after(std::int64_t step) const {
-        return step == config_.total_steps() || due(config_.evaluation.every, step) ||
+        return step == config_.total_steps() || step == stop_at_ || due(config_.evaluation.every, step) ||
                due(config_.sampling.every, step) || due(config_.checkpoint.every, step);
     }
     std::string fingerprint() const;
@@ -58,6 +64,7 @@ private:
     RunConfig config_;
     Stepper stepper_;
     RunState state_;
+    std::int64_t stop_at_ = 0;
     std::unique_ptr<RunLog> log_;
     Json manifest_;
     double last_tick_ = 0;

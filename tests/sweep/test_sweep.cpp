@@ -125,5 +125,78 @@ TEST_F(Sweep, KilledAtAnyMomentItComesToTheSameBytes) {
     expect_nothing_ran_twice("s");
 }
 
+class HalvedSweep : public Sweep {
+protected:
+    // Two arms of four rates and two seeds; a rate of 0 learns nothing, and 1e30 is lost at once.
+    HalvedSweep() {
+        write_file(path("h.json"), R"({"config": "tiny.json", "seeds": [1, 2], "set": {"max_bad_steps": 2},
+            "halving": {"rungs": [0.3, 0.6], "keep": 0.5}, "arms": [
+            {"name": "a", "axes": {"optimizer.lr_scale": [0, 1, 3, 0.5]}},
+            {"name": "m", "set": {"optimizer": "muon"}, "axes": {"optimizer.lr_scale": [0, 1, 2, 1e30]}}]})");
+    }
+    std::string cell(const std::string& results, const std::string& run, std::size_t column) const {
+        std::size_t at = results.find("\n" + run + ",") + 1;
+        for (; column > 0; --column) at = results.find(',', at) + 1;
+        return results.substr(at, results.find_first_of(",\n", at) - at);
+    }
+};
+
+TEST_F(HalvedSweep, SurvivorsAreTheRunsTheyWouldHaveBeenAlone) {
+    const Outcome halved = sweep({"--jobs", "2"}, "h.json");
+    ASSERT_EQ(halved.code, 0) << halved.err;
+    // Of four points two pass a rung, and of these one.
+    expect_has(halved.out, {"4 done, 2 diverged, 0 failed, 0 skipped, 10 stopped by halving at [0.3,0.6], 0 not fin"});
+    const std::string all = results("h");
+    expect_has(all, {"seed,status,stopped_at_rung,steps,", "\na-lr_scale0-s1,a,0,1,stopped,1,20,640,",
+                     "\nm-lr_scale1e+30-s2,m,1e+30,2,diverged,,"});
+    ASSERT_EQ(sweep({"--jobs", "2", "--set", "name=whole", "--set", "halving.rungs=[]"}, "h.json").code, 0);
+    const std::string whole = results("whole");
+    int survivors = 0;
+    for (const auto& entry : fs::directory_iterator(path("runs/h"))) {
+        const std::string run = entry.path().filename().string();
+        if (cell(all, run, 4) != "done") continue;
+        ++survivors;
+        // Final and best loss; there is no column of rungs where nothing was halved.
+        for (const std::size_t column : {10u, 11u}) EXPECT_EQ(cell(all, run, column), cell(whole, run, column - 1));
+        const std::string weights = "/checkpoints/step_000060/weights.safetensors";
+        EXPECT_TRUE(read_file(path("runs/h/" + run + weights)) == read_file(path("runs/whole/" + run + weights)));
+    }
+    EXPECT_EQ(survivors, 4);
+    expect_nothing_ran_twice("whole");
+    EXPECT_EQ(sweep({}, "h.json").code, 0);
+    EXPECT_EQ(results("h"), all) << "nothing goes on once it has lost";
+}
+
+TEST_F(HalvedSweep, ShardsAndKillsComeToTheSameSurvivors) {
+    ASSERT_EQ(sweep({"--jobs", "2"}, "h.json").code, 0);
+    const std::string alone = results("h");
+    // One after the other: the last that completes a rung goes on with everyone's survivors.
+    for (const char* shard : {"2/3", "1/3", "3/3"})
+        ASSERT_EQ(sweep({"--set", "name=after", "--shard", shard}, "h.json").code, 0) << shard;
+    EXPECT_EQ(results("after"), alone);
+    Process one({"sweep", "h.json", "--set", "name=beside", "--shard", "1/2"}, folder()),
+        two({"sweep", "h.json", "--set", "name=beside", "--shard", "2/2"}, folder());
+    EXPECT_EQ(one.wait().code, 0);
+    EXPECT_EQ(two.wait().code, 0);
+    EXPECT_EQ(results("beside"), alone);
+    const Random random(8, "halved sweep killed");
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        Process process({"sweep", "h.json", "--set", "name=killed", "--jobs", "2"}, folder());
+        ::usleep(static_cast<useconds_t>(2e6 * random.uniform(i)));
+        process.signal(SIGKILL);
+        process.wait();
+    }
+    const Outcome last = sweep({"--jobs", "2", "--set", "name=killed"}, "h.json");
+    EXPECT_EQ(last.code, 0) << last.err;
+    EXPECT_EQ(results("killed"), alone);
+}
+
+TEST_F(HalvedSweep, RungsNeedEvaluations) {
+    const Outcome bad = sweep({"--set", "set.evaluation={\"every\": 0}"}, "h.json");
+    EXPECT_EQ(bad.code, 2);
+    expect_has(bad.err, {"run a-lr_scale0-s1", "evaluation.every is 0"});
+    EXPECT_FALSE(fs::exists(path("runs")));
+}
+
 }  // namespace
 }  // namespace steepest::sweep

@@ -48,6 +48,8 @@ public:
                 .optimizer_flops = 1e300 / 3,
                 .bad_steps = 3,
                 .consecutive_bad_steps = 1,
+                .first_loss = 1.0 / 7,
+                .consecutive_lost_steps = 2,
                 .log_offset = 1234567890123,
                 .data_hash = 0xfedcba9876543210,
                 .config_fingerprint = "c0ffee",

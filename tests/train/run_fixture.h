@@ -11,6 +11,7 @@
 
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,6 +110,7 @@ protected:
         bool resume = false;
         std::function<double()> clock = {};
         std::string config_path = {};  // of a replay
+        std::int64_t stop_at = std::numeric_limits<std::int64_t>::max();
     };
     // Trains as `steepest train` does; gives the run's path.
     std::string train(const std::string& name, RunConfig config, const How& how) const {
@@ -133,7 +135,7 @@ protected:
                          .quiet = true,
                          .terminal = false,
                          .clock = how.clock});
-        trainer.run(backend.device(), "under test", directory, console);
+        trainer.run(backend.device(), "under test", directory, console, how.stop_at);
         return directory.path();
     }
 };

@@ -131,6 +131,45 @@ TEST_F(TrainerTest, DivergenceEndsTheRunAndKeepsTheLastGoodCheckpoint) {
     }
 }
 
+TEST_F(TrainerTest, AFiniteLossCanBeLostToo) {
+    const auto reason = [&](const std::string& name, const Sets& sets, bool resume) {
+        return testing::message_of<DivergedError>([&] { train(name, sets, {.resume = resume}); });
+    };
+    // Above a bound from the beginning on: counted after step 3, and over the checkpoint at step 4.
+    const Sets bound = {"divergence.loss=1", "divergence.after=3", "divergence.steps=3"};
+    const std::string first = reason("bound", bound, false);
+    EXPECT_NE(first.find("3 consecutive steps with a loss above"), std::string::npos) << first;
+    const auto all = lines(run_path("bound"), "train");
+    EXPECT_EQ(all.size(), 6u);
+    EXPECT_EQ(lines(run_path("bound"), "end")[0].at("reason"), "diverged");
+    EXPECT_EQ(reason("bound", bound, true), first) << "resumed after step 4 it counts on";
+    EXPECT_EQ(lines(run_path("bound"), "train").size(), 6u);
+
+    // Worse than at the start, by a learning rate far too high; a run that learns does not care.
+    const Sets above = {"optimizer=signsgd", "divergence.above_first=0.5", "divergence.steps=2"};
+    EXPECT_EQ(lines(train("learns", above), "end")[0].at("reason"), "done");
+    Sets high = above;
+    high.insert(high.begin() + 1, "optimizer.lr_scale=1e5");
+    EXPECT_NE(reason("above", high, false).find("2 consecutive"), std::string::npos);
+    const auto lost = lines(run_path("above"), "train");
+    ASSERT_GE(lost.size(), 3u);
+    for (std::size_t i = lost.size() - 2; i < lost.size(); ++i)
+        EXPECT_GT(lost[i].at("loss").get<double>(), lost[0].at("loss").get<double>() + 0.5);
+}
+
+TEST_F(TrainerTest, StoppedAtAStepItGoesOnAsTheWholeRun) {
+    const Sets sets = {"optimizer=muon-mvr2", R"(optimizer.schedule={"type": "cosine", "final_fraction": 0.1})"};
+    const std::string whole = train("whole", sets);
+    for (const std::int64_t step : {3, 3, 4, 6}) {
+        const std::string message =
+            testing::message_of<InterruptedError>([&] { train("parts", sets, {.resume = true, .stop_at = step}); });
+        EXPECT_NE(message.find("stopped at step " + std::to_string(step)), std::string::npos) << message;
+        EXPECT_TRUE(fs::exists(checkpoint_file(run_path("parts"), step, "weights")));
+        EXPECT_EQ(lines(run_path("parts"), "end").back().at("reason"), "interrupted");
+    }
+    expect_same_run(whole, train("parts", sets, {.resume = true, .stop_at = 8}), 8);
+}
+
 // Tokens are checked as they are gathered: the run ends there, as an input error with file and place, log intact.
 TEST_F(TrainerTest, ATokenOutsideTheVocabularyNamesItsPlace) {
     std::vector<std::int32_t> tokens(4000, 7);
