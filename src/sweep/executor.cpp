@@ -22,7 +22,7 @@ namespace steepest::sweep {
 namespace {
 
 constexpr auto kPoll = 50000;  // microseconds between looks at the children: short against any run
-constexpr std::chrono::milliseconds kRedraw(500), kLook(200);
+constexpr std::chrono::milliseconds kRedraw(1000), kLook(200);
 
 std::string last_line(const std::string& path) {
     std::string text = read_file(path);
@@ -114,10 +114,13 @@ private:
 
     void start() {
         bool put_off = false;
+        // What stands only moves on: what it lets go on goes on.
+        const std::vector<Standing> standings = folder_.standings();
         for (auto it = waiting_.begin(); it != waiting_.end() && !free_slots_.empty();) {
             const PlannedRun& run = folder_.runs()[*it];
-            std::optional<Lock> lock = Lock::take(folder_.lock_path(run));
-            if (!lock) {  // another process has it
+            std::optional<Lock> lock;
+            if (!waits_for_others(*it, standings[*it])) lock = Lock::take(folder_.lock_path(run));
+            if (!lock) {  // or another process has it
                 put_off = true, ++it;
                 continue;
             }
@@ -128,17 +131,19 @@ private:
                 it = waiting_.erase(it);
                 continue;
             }
-            const Standing standing = folder_.standing(run);
-            const bool rung_ahead = standing.rung < run.rungs.size();
-            if ((standing.rung == 0 && !mine(*it)) || (rung_ahead && folder_.at_rung(run, standing.rung)) ||
-                (options_.by_point && !run.first_seed && first_seed_pending(run))) {
-                put_off = true, ++it;
-                continue;
-            }
-            spawn(*it, std::move(*lock), rung_ahead ? std::optional(run.rungs[standing.rung]) : std::nullopt);
+            const std::size_t rung = standings[*it].rung;
+            spawn(*it, std::move(*lock), rung < run.rungs.size() ? std::optional(run.rungs[rung]) : std::nullopt);
             it = waiting_.erase(it);
         }
         next_look_ = put_off ? Clock::now() + kLook : Clock::time_point{};
+    }
+
+    bool waits_for_others(std::size_t index, const Standing& standing) const {
+        const PlannedRun& run = folder_.runs()[index];
+        if (standing.stopped) return false;
+        if (standing.rung == 0 && !mine(index)) return true;
+        if (standing.rung < run.rungs.size() && folder_.at_rung(run, standing.rung)) return true;
+        return options_.by_point && !run.first_seed && first_seed_pending(run);
     }
 
     bool first_seed_pending(const PlannedRun& run) const {

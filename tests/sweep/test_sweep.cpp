@@ -65,6 +65,7 @@ TEST_F(Sweep, RunsAllSkipsWhatIsFinishedAndDoesNotDependOnTheOrder) {
     EXPECT_EQ(again.code, 0) << again.err;
     EXPECT_EQ(results(), all);
     EXPECT_EQ(fs::last_write_time(path("runs/s/a-lr_scale1-s1/log.jsonl")), written) << "it ran again";
+    expect_has(sweep({"--dry-run"}).out, {"the time rests on: 6 finished runs of this sweep"});
     for (const char* shard : {"3/3", "1/3", "2/3"})
         EXPECT_EQ(sweep({"--set", "name=sharded", "--shard", shard}).code, 0) << shard;
     EXPECT_EQ(results("sharded"), all);
@@ -78,7 +79,8 @@ TEST_F(Sweep, ABadRunIsKnownBeforeAnyStarts) {
     EXPECT_FALSE(fs::exists(path("runs")));
     const Outcome dry = sweep({"--dry-run"});
     EXPECT_EQ(dry.code, 0) << dry.err;
-    expect_has(dry.out, {"a-lr_scale0.5-s1", "optimizer.lr_scale=0.5", "6 runs into runs/s", "TFLOP", "MiB"});
+    expect_has(dry.out, {"a-lr_scale0.5-s1", "optimizer.lr_scale=0.5", "6 runs into runs/s", "TFLOP", "MiB",
+                         "the time rests on: a few steps here of 2 kinds of step"});
     EXPECT_FALSE(fs::exists(path("runs")));
 }
 
