@@ -10,6 +10,7 @@ using Action = std::function<void()>;
 
 // One file each; main.cpp is the table of them.
 Action add_train(CLI::App& app);
+Action add_replay(CLI::App& app);
 Action add_sweep(CLI::App& app);
 Action add_compare(CLI::App& app);
 Action add_eval(CLI::App& app);

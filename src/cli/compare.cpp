@@ -12,6 +12,7 @@
 #include "report/text_plot.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -34,6 +35,7 @@ struct Options {
     std::string baseline, by = "step", csv, page, rates;
     bool log_x = false, log_y = false;
     std::vector<double> targets;
+    std::int64_t tokens_per_step = 0;
     bool plot = false, train = false, all_differences = false, one_line_a_run = false;
 };
 
@@ -118,6 +120,7 @@ std::vector<report::RunRecord> one_an_arm(const std::vector<report::RunRecord>& 
 // Training rows cost most of the memory: only as many as something shows.
 report::ReadOptions reading(const Options& options) {
     report::ReadOptions reading{.threads = static_cast<int>(std::thread::hardware_concurrency())};
+    if (options.tokens_per_step > 0) reading.tokens_per_step = static_cast<double>(options.tokens_per_step);
     const bool all = !options.csv.empty() || (options.train && !options.pictures.empty());
     if (!all) reading.most_train_rows = options.page.empty() ? 0 : kPageTrainRows;
     return reading;
@@ -125,9 +128,13 @@ report::ReadOptions reading(const Options& options) {
 
 void write_files(const std::vector<report::RunRecord>& runs, const report::Arms& arms, bool by_arm,
                  const Options& options) {
-    if (!options.csv.empty()) write_file(options.csv, report::curves_csv(runs));
+    if (!options.csv.empty()) {
+        AtomicFile file(options.csv);
+        report::write_curves_csv(runs, [&file](std::string_view text) { file.write(text); });
+        file.commit();
+    }
     if (!options.pictures.empty()) {
-        const std::string csv = by_arm ? report::arm_curves_csv(runs, arms) : report::curves_csv(runs);
+        const std::string csv = by_arm ? report::arm_curves_csv(runs, arms) : report::labelled_curves_csv(runs);
         for (const std::string& path : options.pictures)
             report::draw_picture(csv, path,
                                  {.axis = arms.axis,
@@ -149,15 +156,30 @@ void write_files(const std::vector<report::RunRecord>& runs, const report::Arms&
     }
 }
 
+// Published curves often have no axis but the step.
+void check_axis(const std::vector<report::RunRecord>& runs, report::Axis axis) {
+    bool any = false;
+    for (const report::RunRecord& run : runs)
+        for (const report::Curve* curve : {&run.eval, &run.train})
+            any |= run.status != report::RunStatus::published ||
+                   (!curve->empty() && std::isfinite(report::value(*curve, axis, curve->size() - 1)));
+    if (!any)
+        throw InputError("--by " + std::string(report::name_of(axis)) + ": none of these curves says its " +
+                         std::string(report::name_of(axis)) +
+                         (axis == report::Axis::tokens ? "; --tokens-per-step does" : ""));
+}
+
 void compare(const Options& options) {
     const report::Axis axis = report::parse_axis(options.by);
     for (const std::string& path : options.pictures) report::check_picture_name(path);
     if (!options.rates.empty()) report::check_picture_name(options.rates);
     const std::vector<report::RunRecord> runs = report::read_runs(options.runs, reading(options));
+    check_axis(runs, axis);
     const report::Arms arms = report::arms_of(runs, axis);
     const bool by_arm = arms.worth_showing && !options.one_line_a_run;
 
     std::string text = by_arm ? arm_text(runs, arms, options) : run_text(runs, axis, options);
+    if (const std::string unknown = report::unknown_axes(runs); !unknown.empty()) text += "\n" + unknown;
     const std::size_t most = options.all_differences ? std::size_t(-1) : kMostDifferences;
     const std::string differences = report::config_differences(by_arm ? one_an_arm(runs, arms) : runs, most);
     if (!differences.empty()) text += "\nwhat differs\n" + differences;
@@ -173,7 +195,15 @@ void compare(const Options& options) {
 
 Action add_compare(CLI::App& app) {
     const auto options = std::make_shared<Options>();
-    app.add_option("RUN", options->runs, "run directories, log files, or folders of runs such as a sweep")->required();
+    app.add_option(
+           "RUN", options->runs,
+           "run directories, log files, folders of runs such as a sweep, or published curves: llm.c's main.log, CSV; "
+           "FILE.csv#PATTERN takes some of a file's curves")
+        ->required();
+    app.add_option("--tokens-per-step", options->tokens_per_step,
+                   "of published curves that do not say their tokens, such as 524288")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
     app.add_option("--baseline", options->baseline,
                    "run or arm the others are measured against; by default the first one");
     app.add_flag("--runs", options->one_line_a_run, "one line a run also where several runs make an arm");

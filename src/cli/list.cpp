@@ -55,6 +55,8 @@ std::string status(const report::RunRecord& run) {
             return "interrupted";
         case report::RunStatus::unfinished:
             return "unfinished";
+        case report::RunStatus::published:
+            return "published";
     }
     return "";
 }

@@ -20,6 +20,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"train", "train a model as a config says, into a run directory", steepest::cli::add_train},
+    {"replay", "train a run again and say whether it is the same", steepest::cli::add_replay},
     {"sweep", "train all runs of a sweep, side by side, restartably", steepest::cli::add_sweep},
     {"compare", "compare runs: table, CSV, picture", steepest::cli::add_compare},
     {"eval", "validation loss of a run's last checkpoint", steepest::cli::add_eval},

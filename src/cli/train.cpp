@@ -1,14 +1,12 @@
 // `steepest train CONFIG`: a run, or with --dry-run what it would be.
-#include "cli/backend.h"
 #include "cli/run_arguments.h"
+#include "cli/training.h"
 #include "report/table.h"
 #include "train/trainer.h"
 
-#include <csignal>
 #include <cstdio>
 #include <limits>
 #include <memory>
-#include <optional>
 
 namespace steepest::cli {
 
@@ -58,31 +56,17 @@ void print_plan(const RunConfig& config, Stepper& stepper) {
         std::printf("validation: %s\n", validation->describe().c_str());
 }
 
-void train(const Options& options) {
-    const RunConfig config = options.config.load();
+void dry_run(const RunConfig& config) {
     const std::unique_ptr<Communicator> comm = make_single();
-    std::optional<Backend> backend;  // outlives what lies in its memory
     Trainer trainer(config, *comm);
-    if (options.dry_run) return print_plan(config, trainer.stepper());
+    print_plan(config, trainer.stepper());
+}
 
-    // Whoever watched has gone, or a file may not grow past a limit: write() says so too, and the one does not matter
-    // here while the other is a full disk.
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);
-    // Before the run's folder is made: a device that is not there must leave nothing behind.
-    backend.emplace(config);
-    trainer.stepper().runner().require_memory(backend->device());
-    RunDirectory directory({.runs = config.runs,
-                            .name = config.name,
-                            .config_path = options.config.path(),
-                            .seed = config.seed,
-                            .resume = options.resume,
-                            .overwrite = options.overwrite});
-    Console console({.name = directory.name(), .log_path = directory.train_log_path(), .quiet = options.quiet});
-    console.logger().info("{}", backend->describe());
-    if (const std::string& why = backend->why_no_gpu(); !why.empty()) console.logger().info("no GPU: {}", why);
-    options.config.restore_library_choices(backend->device(), console.logger());
-    trainer.run(backend->device(), backend->describe(), directory, console, options.stop_at);
+void train(const Options& options) {
+    if (options.dry_run) return dry_run(options.config.load());
+    run_training(
+        options.config,
+        {.resume = options.resume, .overwrite = options.overwrite, .quiet = options.quiet, .stop_at = options.stop_at});
 }
 
 }  // namespace

@@ -5,7 +5,16 @@
 
 namespace steepest {
 
-enum class Exit { done = 0, internal = 1, bad_input = 2, diverged = 3, interrupted = 4, device = 5, storage = 6 };
+enum class Exit {
+    done = 0,
+    internal = 1,
+    bad_input = 2,
+    diverged = 3,
+    interrupted = 4,
+    device = 5,
+    storage = 6,
+    differs = 7
+};
 
 class Error : public std::runtime_error {
 public:
@@ -35,6 +44,11 @@ struct DeviceError : Error {
 // The disk is full, read-only or gone. The last good checkpoint stands.
 struct StorageError : Error {
     explicit StorageError(const std::string& what) : Error(Exit::storage, what) {}
+};
+
+// A replay is not what it replays.
+struct DifferenceError : Error {
+    explicit DifferenceError(const std::string& what) : Error(Exit::differs, what) {}
 };
 
 }  // namespace steepest

@@ -40,9 +40,9 @@ double value(const Curve& curve, Axis axis, std::size_t row) {
         case Axis::step:
             return static_cast<double>(curve.step[row]);
         case Axis::tokens:
-            return static_cast<double>(curve.tokens[row]);
+            return curve.tokens[row];
         case Axis::gradients:
-            return static_cast<double>(curve.gradients[row]);
+            return curve.gradients[row];
         case Axis::seconds:
             return curve.seconds[row];
         case Axis::flops:

@@ -5,6 +5,7 @@
 #include "report/compare.h"
 #include "report/csv.h"
 #include "report/table.h"
+#include "report/text.h"
 #include "report/thinned.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ Json columns(const Curve& curve) {
         Json column = Json::array();
         for (std::size_t i = 0; i < curve.size(); ++i) {
             const double x = value(curve, axis, i);
-            const bool whole = axis != Axis::seconds && axis != Axis::flops;
+            const bool whole = axis != Axis::seconds && axis != Axis::flops && std::isfinite(x);
             column.push_back(whole ? Json(static_cast<std::int64_t>(x)) : number(x));
         }
         out[std::string(name_of(axis))] = std::move(column);
@@ -52,7 +53,10 @@ Json arm_json(std::span<const RunRecord> runs, const Arms& arms, std::size_t a, 
     const Arm& arm = arms.arms[a];
     const ArmPoint& chosen = arm.chosen();
     const Curve mean = thinned(mean_curve(runs, chosen), rows);
-    Json out = {{"name", arm.name}, {"best", arm.best}, {"choosing", arm.choosing}, {"edge", arm.at_edge()}};
+    Json out = {{"name", labelled(arm.name, arm.reconstruction)},
+                {"best", arm.best},
+                {"choosing", arm.choosing},
+                {"edge", arm.at_edge()}};
     out["points"] = Json::array();
     for (const ArmPoint& point : arm.points) out["points"].push_back(point_json(point));
     if (const auto region = good_region(arm, kGoodTolerance))
@@ -110,10 +114,10 @@ std::string arm_curves_csv(std::span<const RunRecord> runs, const Arms& arms) {
         const Curve mean = mean_curve(runs, arm.chosen());
         const std::vector<double> half = half_widths(runs, arm.chosen(), mean);
         for (std::size_t i = 0; i < mean.size(); ++i)
-            out += quoted(arm.name) + ",-,eval," + std::to_string(mean.step[i]) + ',' + std::to_string(mean.tokens[i]) +
-                   ',' + std::to_string(mean.gradients[i]) + ',' + shortest(mean.flops[i]) + ',' +
-                   shortest(mean.seconds[i]) + ',' + shortest(mean.loss[i]) + ',' + shortest(mean.loss[i] - half[i]) +
-                   ',' + shortest(mean.loss[i] + half[i]) + '\n';
+            out += quoted(labelled(arm.name, arm.reconstruction)) + ",-,eval," + std::to_string(mean.step[i]) + ',' +
+                   count_cell(mean.tokens[i]) + ',' + count_cell(mean.gradients[i]) + ',' + shortest(mean.flops[i]) +
+                   ',' + shortest(mean.seconds[i]) + ',' + shortest(mean.loss[i]) + ',' +
+                   shortest(mean.loss[i] - half[i]) + ',' + shortest(mean.loss[i] + half[i]) + '\n';
     }
     return out;
 }
@@ -122,8 +126,8 @@ std::string learning_rates_csv(const Arms& arms) {
     std::string out = "arm,learning_rate,loss,low,high,diverged,runs\n";
     for (const Arm& arm : arms.arms)
         for (const ArmPoint& point : arm.points)
-            out += quoted(arm.name) + ',' + shortest(point.learning_rate) + ',' + shortest(point.loss.mean) + ',' +
-                   shortest(point.loss.mean - point.loss.half_width) + ',' +
+            out += quoted(labelled(arm.name, arm.reconstruction)) + ',' + shortest(point.learning_rate) + ',' +
+                   shortest(point.loss.mean) + ',' + shortest(point.loss.mean - point.loss.half_width) + ',' +
                    shortest(point.loss.mean + point.loss.half_width) + ',' + std::to_string(point.diverged) + ',' +
                    std::to_string(point.runs.size()) + '\n';
     return out;

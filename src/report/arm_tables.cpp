@@ -1,5 +1,6 @@
 #include "report/arm_tables.h"
 
+#include "report/cost_columns.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -55,10 +56,6 @@ double mean_over(std::span<const RunRecord> runs, const ArmPoint& point, auto&& 
     return n > 0 ? sum / n : kUnknown;
 }
 
-double state_mib(const RunRecord& run) {
-    return run.start.optimizer_state_bytes < 0 ? kUnknown : run.start.optimizer_state_bytes / 1048576.0;
-}
-
 }  // namespace
 
 std::string arm_table(std::span<const RunRecord> runs, const Arms& arms, std::size_t baseline) {
@@ -79,15 +76,15 @@ std::string arm_table(std::span<const RunRecord> runs, const Arms& arms, std::si
                  {.header = "p", .group = against},
                  {.header = "test", .align = Align::left, .group = against},
                  {.header = "verdict", .align = Align::left, .group = against}});
-    bool edge = false, marked = false, tested = false;
+    bool edge = false, chose = false, tested = false;
     for (std::size_t a = 0; a < arms.arms.size(); ++a) {
         const Arm& arm = arms.arms[a];
         const ArmPoint& point = arm.chosen();
-        edge |= arm.at_edge(), marked |= arm.choosing > 0;
+        edge |= arm.at_edge(), chose |= arm.choosing > 0;
         const std::string width = std::isfinite(point.loss.half_width)
                                       ? "+-" + fixed(point.loss.half_width, kLossDecimals)
                                       : std::string("-");
-        std::vector<std::string> row = {arm.name,
+        std::vector<std::string> row = {labelled(arm.name, arm.reconstruction),
                                         rate_text(point.learning_rate) + (arm.at_edge() ? "^" : ""),
                                         std::to_string(arm.points.size()),
                                         seeds_text(arm),
@@ -111,7 +108,7 @@ std::string arm_table(std::span<const RunRecord> runs, const Arms& arms, std::si
         table.add(std::move(row));
     }
     std::string text = table.text();
-    if (marked)
+    if (chose)
         text += "*  seeds that also chose the learning rate: the mean is optimistic; run fresh seeds to confirm\n";
     if (edge) text += "^  the best rate is the least or the largest tried: a better one may lie beyond\n";
     if (tested) text += "intervals and p are of one comparison each, not corrected for their number\n";
@@ -125,29 +122,17 @@ std::string arm_cost_table(std::span<const RunRecord> runs, const Arms& arms, st
     const std::string to = std::isfinite(target) ? "mean curve to the loss of " + arms.arms[baseline].name + ", " +
                                                        fixed(target, kLossDecimals)
                                                  : arms.arms[baseline].name + " has no finite loss";
-    const std::string cost = "cost of a step";
     std::vector<Column> columns = {{.header = "arm", .align = Align::left}};
-    for (const char* count : {"steps", "gradients", "seconds"}) {
-        columns.push_back({.header = count, .group = to});
-        columns.push_back({.header = "ratio", .group = to});
-    }
-    columns.push_back({.header = "median", .unit = "ms", .group = cost});
-    columns.push_back({.header = "optimizer", .unit = "%", .group = cost});
-    columns.push_back({.header = "state", .unit = "MiB"});
+    add_cost_columns(columns, to);
     Table table(std::move(columns));
     for (const Arm& arm : arms.arms) {
-        std::vector<std::string> row = {arm.name};
+        std::vector<std::string> row = {labelled(arm.name, arm.reconstruction)};
         const auto point = first_crossing(mean_curve(runs, arm.chosen()), target + 1e-9);
-        if (point && reference)
-            row.insert(row.end(), {fixed(point->step, 0), ratio_text(reference->step, point->step),
-                                   fixed(point->gradients, 0), ratio_text(reference->gradients, point->gradients),
-                                   seconds_text(point->seconds), ratio_text(reference->seconds, point->seconds)});
-        else
-            row.insert(row.end(), 6, "-");
-        const auto mean = [&](auto&& of) { return mean_over(runs, arm.chosen(), of); };
-        row.push_back(fixed(mean([](const RunRecord& run) { return run.step_ms_median; }), 1));
-        row.push_back(fixed(100 * mean([](const RunRecord& run) { return run.optimizer_share; }), 1));
-        row.push_back(fixed(mean(state_mib), 1));
+        const auto mean = [&](double StepCost::*part) {
+            return mean_over(runs, arm.chosen(), [part](const RunRecord& run) { return step_cost(run).*part; });
+        };
+        add_cost_cells(row, point, reference,
+                       {mean(&StepCost::median_ms), mean(&StepCost::optimizer_share), mean(&StepCost::state_mib)});
         table.add(std::move(row));
     }
     return table.text();
@@ -162,7 +147,7 @@ std::string arm_target_table(std::span<const RunRecord> runs, const Arms& arms, 
     for (const Arm& arm : arms.arms) {
         const ArmPoint& chosen = arm.chosen();
         const Curve mean = mean_curve(runs, chosen);
-        std::vector<std::string> row = {arm.name};
+        std::vector<std::string> row = {labelled(arm.name, arm.reconstruction)};
         for (const double target : targets) {
             std::size_t reached = 0;
             for (const std::size_t run : chosen.runs) reached += first_crossing(runs[run].eval, target).has_value();
@@ -203,8 +188,9 @@ std::string learning_rate_table(const Arms& arms) {
                        brief_number(region->high) + ", a factor of " +
                        (region->open_low || region->open_high ? "at least " : "") + fixed(factor, 1);
             }
-            table.add({p == 0 || !all_rates ? arm.name : "", rate_text(point.learning_rate),
-                       std::to_string(point.usable.size()), fixed(point.loss.mean, kLossDecimals),
+            table.add({p == 0 || !all_rates ? labelled(arm.name, arm.reconstruction) : "",
+                       rate_text(point.learning_rate), std::to_string(point.usable.size()),
+                       fixed(point.loss.mean, kLossDecimals),
                        std::isfinite(point.loss.half_width) ? "+-" + fixed(point.loss.half_width, kLossDecimals) : "-",
                        std::to_string(point.diverged) + "/" + std::to_string(point.runs.size()), note});
         }

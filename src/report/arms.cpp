@@ -18,7 +18,7 @@ CommonEnd end_of(std::span<const RunRecord> runs, Axis axis) {
     std::vector<RunRecord> ends;
     for (const bool finished : {true, false}) {
         for (const RunRecord& run : runs) {
-            if (finished && run.status != RunStatus::done) continue;
+            if (finished && run.status != RunStatus::done && run.status != RunStatus::published) continue;
             RunRecord& end = ends.emplace_back();
             end.eval = run.eval, end.status = run.status;
         }
@@ -64,7 +64,7 @@ Arms arms_of(std::span<const RunRecord> runs, Axis axis) {
     const std::vector<std::string> names = arm_names(runs, members);
     for (std::size_t a = 0; a < members.size(); ++a) {
         Arm arm;
-        arm.name = names[a];
+        arm.name = names[a], arm.reconstruction = runs[members[a].front()].reconstruction();
         std::map<std::string, std::size_t> point_of_key;
         std::set<std::pair<std::size_t, std::string>> samples;
         for (const std::size_t run : members[a]) {
@@ -123,12 +123,12 @@ Curve mean_curve(std::span<const RunRecord> runs, const ArmPoint& point) {
             const std::size_t i = at[r];
             everyone &= i < curve.size() && curve.step[i] == first.step[row];
             if (!everyone) break;
-            tokens += static_cast<double>(curve.tokens[i]), gradients += static_cast<double>(curve.gradients[i]);
+            tokens += curve.tokens[i], gradients += curve.gradients[i];
             flops += curve.flops[i], seconds += curve.seconds[i], wall += curve.wall[i], loss += curve.loss[i];
         }
         if (!everyone) continue;
         line.step = first.step[row];
-        line.tokens = std::llround(tokens / n), line.gradients = std::llround(gradients / n);
+        line.tokens = tokens / n, line.gradients = gradients / n;
         line.model_flops = flops / n, line.train_s = seconds / n, line.wall_s = wall / n, line.loss = loss / n;
         mean.add(line);
     }

@@ -23,6 +23,7 @@ struct ArmPoint {
 
 struct Arm {
     std::string name;              // the optimizer's, and what tells arms of one optimizer apart
+    bool reconstruction = false;   // see RunRecord
     std::vector<ArmPoint> points;  // by learning rate
     std::size_t best = 0;          // the point with the fewest diverged runs, of those the one with the least mean loss
     std::size_t choosing = 0;      // seeds at the best point that were also run at another: they chose it

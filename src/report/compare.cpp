@@ -1,8 +1,10 @@
 #include "report/compare.h"
 
+#include "report/cost_columns.h"
 #include "report/table.h"
 #include "report/text.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace steepest::report {
@@ -32,6 +34,9 @@ std::string status_text(const RunRecord& run) {
         case RunStatus::unfinished:
             text = "unfinished" + at + of;
             break;
+        case RunStatus::published:
+            text = "published";
+            break;
     }
     if (run.skipped_steps > 0) text += ", " + std::to_string(run.skipped_steps) + " skipped";
     return text;
@@ -44,42 +49,50 @@ std::string comparison_table(std::span<const RunRecord> runs, std::size_t baseli
     const std::string to = std::isfinite(target)
                                ? "to the final loss of " + runs[baseline].name + ", " + fixed(target, kLossDecimals)
                                : runs[baseline].name + " has no finite final loss";
-    const std::string cost = "cost of a step";
 
     std::vector<Column> columns = {{.header = "run", .align = Align::left},
                                    {.header = "optimizer", .align = Align::left},
                                    {.header = "final", .unit = nats, .group = losses},
                                    {.header = "best", .unit = nats, .group = losses}};
     if (end.ends_differ) columns.push_back({.header = "at " + axis_text(axis, end.x), .unit = nats, .group = losses});
-    for (const char* count : {"steps", "gradients", "seconds"}) {
-        columns.push_back({.header = count, .group = to});
-        columns.push_back({.header = "ratio", .group = to});
-    }
-    columns.push_back({.header = "median", .unit = "ms", .group = cost});
-    columns.push_back({.header = "optimizer", .unit = "%", .group = cost});
-    columns.push_back({.header = "state", .unit = "MiB"});
+    add_cost_columns(columns, to);
     columns.push_back({.header = "status", .align = Align::left});
     Table table(std::move(columns));
 
     const auto reference = first_crossing(runs[baseline].eval, target);
     for (const RunRecord& run : runs) {
-        std::vector<std::string> row = {run.name, run.optimizer(), loss_text(run.final_loss(), !run.eval.empty()),
+        std::vector<std::string> row = {run.name, labelled(run.optimizer(), run.reconstruction()),
+                                        loss_text(run.final_loss(), !run.eval.empty()),
                                         fixed(run.best_loss(), kLossDecimals)};
         if (end.ends_differ) row.push_back(fixed(loss_at(run.eval, axis, end.x), kLossDecimals));
-        if (const auto point = first_crossing(run.eval, target)) {
-            row.insert(row.end(), {fixed(point->step, 0), ratio_text(reference->step, point->step),
-                                   fixed(point->gradients, 0), ratio_text(reference->gradients, point->gradients),
-                                   seconds_text(point->seconds), ratio_text(reference->seconds, point->seconds)});
-        } else {
-            row.insert(row.end(), 6, "-");
-        }
-        const double state =
-            run.start.optimizer_state_bytes < 0 ? kUnknown : run.start.optimizer_state_bytes / 1048576.0;
-        row.insert(row.end(), {fixed(run.step_ms_median, 1), fixed(100 * run.optimizer_share, 1), fixed(state, 1),
-                               status_text(run)});
+        add_cost_cells(row, first_crossing(run.eval, target), reference, step_cost(run));
+        row.push_back(status_text(run));
         table.add(std::move(row));
     }
     return table.text();
+}
+
+std::string unknown_axes(std::span<const RunRecord> runs) {
+    // What is not known -> of whom, in order of appearance.
+    std::vector<std::pair<std::string, std::vector<std::string>>> by_axes;
+    for (const RunRecord& run : runs) {
+        if (run.status != RunStatus::published) continue;
+        const Curve& curve = run.eval.empty() ? run.train : run.eval;
+        std::string axes;
+        for (const Axis axis : {Axis::tokens, Axis::gradients, Axis::seconds, Axis::flops})
+            if (!curve.empty() && !std::isfinite(value(curve, axis, curve.size() - 1)))
+                axes += (axes.empty() ? "" : ", ") + std::string(name_of(axis));
+        if (axes.empty()) continue;
+        auto known = std::ranges::find(by_axes, axes, &std::pair<std::string, std::vector<std::string>>::first);
+        if (known == by_axes.end()) known = by_axes.insert(known, {axes, {}});
+        known->second.push_back(run.name);
+    }
+    std::string text;
+    for (const auto& [axes, names] : by_axes) {
+        const std::string others = names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "";
+        text += "published " + names.front() + others + ": losses taken as nats a token; " + axes + " not known\n";
+    }
+    return text;
 }
 
 std::string target_table(std::span<const RunRecord> runs, std::span<const double> targets) {

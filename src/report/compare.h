@@ -14,6 +14,9 @@ namespace steepest::report {
 // the loss at the last place that all reach. Diverged runs have no say in that place.
 std::string comparison_table(std::span<const RunRecord> runs, std::size_t baseline, Axis axis);
 
+// A line for published curves that lack the same axes, saying which; empty where nothing is lacking.
+std::string unknown_axes(std::span<const RunRecord> runs);
+
 // One row a run, and under each target the steps, gradient evaluations and training seconds to it; "-": not reached.
 std::string target_table(std::span<const RunRecord> runs, std::span<const double> targets);
 

@@ -81,6 +81,11 @@ constexpr unsigned kEveryField = 63;
 bool take_integer(const simdjson::dom::element& value, std::int64_t& out) {
     return value.get(out) == simdjson::SUCCESS;
 }
+bool take_count(const simdjson::dom::element& value, double& out) {
+    std::int64_t count = 0;
+    if (!take_integer(value, count)) return false;
+    return out = static_cast<double>(count), true;
+}
 bool take_number(const simdjson::dom::element& value, double& out) {
     if (value.is_null()) return out = kUnknown, true;
     return value.get(out) == simdjson::SUCCESS;
@@ -112,9 +117,9 @@ bool take_row(const simdjson::dom::object& object, LogLine& line) {
         } else if (key == "step") {
             good &= take_integer(value, line.step), found |= kStep;
         } else if (key == "tokens") {
-            good &= take_integer(value, line.tokens), found |= kTokens;
+            good &= take_count(value, line.tokens), found |= kTokens;
         } else if (key == "gradients") {
-            good &= take_integer(value, line.gradients), found |= kGradients;
+            good &= take_count(value, line.gradients), found |= kGradients;
         } else if (key == "model_flops") {
             good &= take_number(value, line.model_flops), found |= kModelFlops;
         } else if (key == "optimizer_flops") {
@@ -163,7 +168,8 @@ std::optional<LogLine> parse_slowly(std::string_view text, const std::string& pa
                       .seed = fields.integer_or("seed", 0),
                       .optimizer_state_bytes = fields.integer_or("optimizer_state_bytes", -1)};
     } else if (line.kind == LogLine::Kind::train || line.kind == LogLine::Kind::eval) {
-        line.tokens = fields.integer("tokens"), line.gradients = fields.integer("gradients");
+        line.tokens = static_cast<double>(fields.integer("tokens"));
+        line.gradients = static_cast<double>(fields.integer("gradients"));
         line.model_flops = fields.number("model_flops"), line.optimizer_flops = fields.number("optimizer_flops");
         line.loss = fields.number("loss");
         line.skipped = fields.flag("skipped");

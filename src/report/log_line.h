@@ -24,7 +24,7 @@ struct LogLine {
     Kind kind = Kind::other;
     std::int64_t step = 0;  // updates done
     // Totals since the start of the run, of train and eval lines.
-    std::int64_t tokens = 0, gradients = 0;
+    double tokens = 0, gradients = 0;  // whole numbers
     double model_flops = 0, optimizer_flops = 0;
     double loss = kUnknown;  // nats a token; NaN where it was not finite
     bool skipped = false;    // a bad step, which changed nothing

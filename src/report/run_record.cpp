@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/suggest.h"
+#include "report/published.h"
 #include "report/thinned.h"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <fnmatch.h>
 #include <map>
 #include <set>
 #include <thread>
@@ -142,6 +144,11 @@ void Curve::add(const LogLine& line) {
     seconds.push_back(line.train_s), wall.push_back(line.wall_s), loss.push_back(line.loss);
 }
 
+bool RunRecord::reconstruction() const {
+    const auto found = std::ranges::find(config, "/optimizer/evidence", &std::pair<std::string, std::string>::first);
+    return found != config.end() && found->second.starts_with("\"reconstruction");
+}
+
 double RunRecord::final_loss() const { return eval.empty() ? kUnknown : eval.loss.back(); }
 
 double RunRecord::best_loss() const {
@@ -204,19 +211,56 @@ std::vector<std::string> find_runs(const std::string& path) {
     return found;
 }
 
+namespace {
+
+struct Source {
+    std::string path, pattern;  // of names of curves; empty: all
+};
+
+std::vector<Source> sources(const std::string& path) {
+    std::error_code ignored;
+    const std::size_t hash = path.rfind('#');
+    if (hash != std::string::npos && !fs::exists(path, ignored) && fs::is_regular_file(path.substr(0, hash), ignored))
+        return {{path.substr(0, hash), path.substr(hash + 1)}};
+    std::vector<Source> found;
+    for (std::string& run : find_runs(path)) found.push_back({std::move(run), ""});
+    return found;
+}
+
+std::vector<RunRecord> read_source(const Source& source, const ReadOptions& options) {
+    if (fs::is_directory(source.path) || !is_published(source.path)) {
+        std::vector<RunRecord> one;
+        one.push_back(read_run(source.path, options));
+        return one;
+    }
+    std::vector<RunRecord> all = read_published(source.path, options);
+    if (source.pattern.empty()) return all;
+    std::vector<std::string> names;
+    for (const RunRecord& run : all) names.push_back(run.name);
+    std::erase_if(all,
+                  [&](const RunRecord& run) { return ::fnmatch(source.pattern.c_str(), run.name.c_str(), 0) != 0; });
+    if (all.empty())
+        throw InputError(source.path + ": none of its " + std::to_string(names.size()) + " curves is called \"" +
+                         source.pattern + "\"" + did_you_mean(source.pattern, names));
+    return all;
+}
+
+}  // namespace
+
 std::vector<RunRecord> read_runs(const std::vector<std::string>& paths, const ReadOptions& options) {
-    std::vector<std::string> given;
+    std::vector<Source> given;
     std::set<std::string> seen;
     for (const std::string& path : paths)
-        for (const std::string& run : find_runs(path))
-            if (seen.insert(fs::weakly_canonical(log_of(run)).string()).second) given.push_back(run);
+        for (Source& source : sources(path))
+            if (seen.insert(fs::weakly_canonical(log_of(source.path)).string() + "#" + source.pattern).second)
+                given.push_back(std::move(source));
 
-    std::vector<RunRecord> runs(given.size());
+    std::vector<std::vector<RunRecord>> read(given.size());
     std::vector<std::exception_ptr> failures(given.size());
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
         for (std::size_t i; (i = next++) < given.size();) try {
-                runs[i] = read_run(given[i], options);
+                read[i] = read_source(given[i], options);
             } catch (...) {
                 failures[i] = std::current_exception();
             }
@@ -232,9 +276,14 @@ std::vector<RunRecord> read_runs(const std::vector<std::string>& paths, const Re
         if (failure) std::rethrow_exception(failure);
 
     std::map<std::string, int> uses;
-    for (const RunRecord& run : runs) ++uses[run.name];
-    for (std::size_t i = 0; i < runs.size(); ++i)
-        if (uses[runs[i].name] > 1) runs[i].name = given[i];
+    for (const auto& some : read)
+        for (const RunRecord& run : some) ++uses[run.name];
+    std::vector<RunRecord> runs;
+    for (std::size_t i = 0; i < read.size(); ++i)
+        for (RunRecord& run : read[i]) {
+            if (uses[run.name] > 1) run.name = given[i].path + (read[i].size() > 1 ? "#" + run.name : "");
+            runs.push_back(std::move(run));
+        }
     return runs;
 }
 

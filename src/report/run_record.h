@@ -13,11 +13,13 @@ namespace steepest::report {
 
 // Columns of one length, rows in order of step, each step once.
 struct Curve {
-    std::vector<std::int64_t> step, tokens, gradients;  // totals; gradients counts evaluations of the full batch
-    std::vector<double> flops;                          // total, the optimizer's included
-    std::vector<double> seconds;                        // training time, evaluation excluded; NaN where not logged
-    std::vector<double> wall;                           // seconds since the start; NaN where not logged
-    std::vector<double> loss;                           // nats a token; NaN where it was not finite
+    std::vector<std::int64_t> step;
+    // Totals; gradients counts evaluations of the full batch. NaN where a published curve does not say.
+    std::vector<double> tokens, gradients;
+    std::vector<double> flops;    // total, the optimizer's included
+    std::vector<double> seconds;  // training time, evaluation excluded; NaN where not logged
+    std::vector<double> wall;     // seconds since the start; NaN where not logged
+    std::vector<double> loss;     // nats a token; NaN where it was not finite
 
     std::size_t size() const { return step.size(); }
     bool empty() const { return step.empty(); }
@@ -26,7 +28,7 @@ struct Curve {
 };
 
 // A log cannot tell a live run from a killed one: both merely have no end.
-enum class RunStatus { unfinished, done, diverged, interrupted };
+enum class RunStatus { unfinished, done, diverged, interrupted, published };
 
 struct RunRecord {
     std::string name;      // of the run's folder; for a lone log file, its stem
@@ -44,6 +46,8 @@ struct RunRecord {
     // The resolved config, flattened in its order: JSON pointer -> value as JSON. Empty where there is no config.json.
     std::vector<std::pair<std::string, std::string>> config;
 
+    // Whether its optimizer's rule or numbers were pieced together, by the preset's own "evidence".
+    bool reconstruction() const;
     std::string optimizer() const { return start.optimizer.empty() ? "-" : start.optimizer; }
     // All NaN where the log does not say.
     double final_loss() const;  // of the last evaluation, not finite if that was not
@@ -56,6 +60,8 @@ struct ReadOptions {
     std::size_t most_train_rows = std::numeric_limits<std::size_t>::max();
     // Files read at once.
     int threads = 1;
+    // Of published curves that do not say their tokens (published.h); NaN: they stay unknown.
+    double tokens_per_step = kUnknown;
 };
 
 // `path` is a run directory or a log file. Throws InputError that names the file, and the line where there is one, for
@@ -65,8 +71,9 @@ RunRecord read_run(const std::string& path, const ReadOptions& options = {});
 // `path` itself if it is a run directory or a file, else every run directory below it, by name: a sweep.
 std::vector<std::string> find_runs(const std::string& path);
 
-// Several at once, folders of runs too. A run named twice is read once; runs of one name in different places are named
-// by their paths.
+// Several at once, folders of runs and published curves (published.h) too; FILE#PATTERN takes of a file with several
+// curves those whose names the shell pattern matches. A run named twice is read once; runs of one name in different
+// places are named by their paths.
 std::vector<RunRecord> read_runs(const std::vector<std::string>& paths, const ReadOptions& options = {});
 
 }  // namespace steepest::report

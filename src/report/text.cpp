@@ -33,6 +33,10 @@ std::string axis_text(Axis axis, double x) {
     return {};
 }
 
+std::string labelled(const std::string& name, bool reconstruction) {
+    return reconstruction ? name + " (reconstruction)" : name;
+}
+
 std::string brief_number(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%.4g", value);

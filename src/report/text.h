@@ -14,6 +14,8 @@ std::string seconds_text(double seconds);
 std::string ratio_text(double baseline, double run);
 // A place on the axis: "step 1,200", "12.5 s".
 std::string axis_text(Axis axis, double x);
+// "gluon (reconstruction)".
+std::string labelled(const std::string& name, bool reconstruction);
 // Four significant digits.
 std::string brief_number(double value);
 

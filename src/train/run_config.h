@@ -75,6 +75,15 @@ struct DivergenceConfig {
     }
 };
 
+struct LogConfig {
+    bool tensorboard = false;
+
+    void fields(auto& f) {
+        f("tensorboard", tensorboard,
+          "also a TensorBoard event file beside log.jsonl: losses, learning rates, gradient norm, tokens a second");
+    }
+};
+
 struct SamplingConfig {
     std::int64_t every = 0;
     int tokens = 128;
@@ -123,6 +132,7 @@ struct RunConfig {
     DivergenceConfig divergence;
     EvaluationConfig evaluation;
     CheckpointConfig checkpoint;
+    LogConfig log;
     SamplingConfig sampling;
 
     void fields(auto& f) {
@@ -163,6 +173,7 @@ struct RunConfig {
         f("divergence", divergence, "which finite losses end a run, as diverged");
         f("evaluation", evaluation, "validation loss");
         f("checkpoint", checkpoint, "what a stopped run goes on from");
+        f("log", log, "beside log.jsonl");
         f("sampling", sampling, "texts by the model, for people");
     }
     void check(auto&& error) const {

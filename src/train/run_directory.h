@@ -1,7 +1,7 @@
 #pragma once
 // The folder of one run: its name, who may write it, and where its files are.
 //
-//     runs/NAME/{config.json, manifest.json, log.jsonl, train.log, checkpoints/}
+//     runs/NAME/{config.json, manifest.json, log.jsonl, train.log, checkpoints/}, and TensorBoard's event file if asked
 #include "core/json.h"
 
 #include <cstdint>
@@ -44,6 +44,7 @@ public:
     std::string config_path() const { return path_ + "/config.json"; }
     std::string manifest_path() const { return path_ + "/manifest.json"; }
     std::string log_path() const { return path_ + "/log.jsonl"; }
+    std::string events_path() const { return path_ + "/events.out.tfevents.steepest"; }
     std::string train_log_path() const { return path_ + "/train.log"; }
     std::string checkpoints_path() const { return path_ + "/checkpoints"; }
 

@@ -106,6 +106,7 @@ void RunLog::write(Json line) {
         done += n;
     }
     offset_ += static_cast<std::int64_t>(text.size());
+    for (const auto& watcher : watchers_) watcher(line);
 }
 
 void RunLog::sync() {

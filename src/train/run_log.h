@@ -4,8 +4,11 @@
 #include "core/json.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace steepest {
 
@@ -23,6 +26,9 @@ public:
     // "time" if they are there). Floats should come through json_number(). Throws StorageError; then the file holds
     // whole lines only, unless the disk failed at that too: then every later call throws as well.
     void write(Json line);
+    // From now on `watcher` gets every line as it was written, once it is in the file; what it throws comes out of
+    // write().
+    void watch(std::function<void(const Json&)> watcher) { watchers_.push_back(std::move(watcher)); }
     // Makes all lines durable: before a checkpoint that refers to them, and at the end.
     void sync();
     // Bytes so far; always between two lines.
@@ -33,6 +39,7 @@ private:
     int descriptor_ = -1;
     std::int64_t offset_ = 0;
     bool broken_ = false;
+    std::vector<std::function<void(const Json&)>> watchers_;
 };
 
 // The line without "time", in one spelling: two runs are the same if this is equal line by line. Throws InputError if

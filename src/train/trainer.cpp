@@ -146,7 +146,7 @@ void Trainer::start(const std::string& device_name, RunDirectory& directory, Con
                  {"fingerprint", fingerprint()},
                  {"library_choices", library_choices(stepper_.runner().device())}};
     directory.write_manifest(manifest_);
-    log_ = std::make_unique<RunLog>(directory.log_path());
+    open_log(directory, 0);
     state_ = {.config_fingerprint = fingerprint()};
     tick();
     log_->write({{"kind", "start"},
@@ -201,12 +201,23 @@ bool Trainer::resume(RunDirectory& directory, Checkpoints& checkpoints, Console&
         console.logger().warn("products may be rounded otherwise than before: {}", why);
     stepper_.runner().parameters().refresh_copies();
     directory.write_config(write_config(config_));
-    log_ = std::make_unique<RunLog>(directory.log_path(), state_.log_offset);
+    open_log(directory, state_.log_offset);
     // The line that follows a scheduled checkpoint lies past the offset the checkpoint holds.
     if (due(config_.checkpoint.every) || last()) log_checkpoint(0);
     log_->write({{"kind", "resume"}, {"step", state_.step}, {"time", {{"at", utc()}}}});
     console.logger().info("{}: goes on after step {}", directory.path(), state_.step);
     return true;
+}
+
+void Trainer::open_log(const RunDirectory& directory, std::int64_t offset) {
+    log_ = std::make_unique<RunLog>(directory.log_path(), offset);
+    std::filesystem::remove(directory.events_path());
+    if (config_.log.tensorboard) {
+        events_ = std::make_unique<EventFile>(directory.events_path());
+        events_->add_log(directory.log_path());
+        log_->watch([this](const Json& line) { events_->add(line); });
+    }
+    if (watcher_) log_->watch(watcher_);
 }
 
 void Trainer::train_steps(const InterruptGuard& interrupt, Console& console) {

@@ -1,13 +1,17 @@
 #pragma once
 // Trainer: a run. Steps, and around them the log, evaluations, samples, checkpoints, resume, Ctrl-C and bad steps.
 #include "train/console.h"
+#include "train/event_file.h"
 #include "train/interrupt.h"
 #include "train/run_directory.h"
 #include "train/run_log.h"
 #include "train/stepper.h"
 
+#include <functional>
 #include <limits>
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace steepest {
 
@@ -18,6 +22,9 @@ public:
     Trainer(const RunConfig& config, Communicator& comm);
 
     Stepper& stepper() { return stepper_; }
+
+    // `watcher` gets every line of the log once it is written; what it throws ends the run where it stands.
+    void watch(std::function<void(const Json&)> watcher) { watcher_ = std::move(watcher); }
 
     // Trains until the last step, or throws DivergedError, InterruptedError (a checkpoint is there), InputError (resume
     // with another model, optimizer or data), StorageError. `device_name` goes into the manifest. A step to stop at is
@@ -31,6 +38,8 @@ private:
     void check_same_run(const RunDirectory& directory) const;
     // Goes on from the newest checkpoint; false if there is none.
     bool resume(RunDirectory& directory, Checkpoints& checkpoints, Console& console);
+    // log.jsonl from `offset` on, and who gets its lines.
+    void open_log(const RunDirectory& directory, std::int64_t offset);
     // Takes steps until one after which something else is due, or no further one may be taken.
     void train_steps(const InterruptGuard& interrupt, Console& console);
     // What a finished step leaves in the state, the log and on the console.
@@ -66,6 +75,8 @@ private:
     RunState state_;
     std::int64_t stop_at_ = 0;
     std::unique_ptr<RunLog> log_;
+    std::unique_ptr<EventFile> events_;
+    std::function<void(const Json&)> watcher_;
     Json manifest_;
     double last_tick_ = 0;
     double peak_flops_ = 0;  // of the device at the precision of products; 0 if unknown

@@ -25,8 +25,8 @@ TEST_F(RunRecordTest, ReadsColumnsMetadataAndConfig) {
     EXPECT_FALSE(run.partial_last_line);
 
     EXPECT_EQ(run.eval.step, (std::vector<std::int64_t>{0, 3}));
-    EXPECT_EQ(run.eval.tokens, (std::vector<std::int64_t>{0, 30}));
-    EXPECT_EQ(run.eval.gradients, (std::vector<std::int64_t>{0, 6}));
+    EXPECT_EQ(run.eval.tokens, (std::vector<double>{0, 30}));
+    EXPECT_EQ(run.eval.gradients, (std::vector<double>{0, 6}));
     EXPECT_EQ(run.eval.flops, (std::vector<double>{0, 324}));
     EXPECT_EQ(run.eval.seconds, (std::vector<double>{0, 1.5}));
     EXPECT_EQ(run.eval.wall, (std::vector<double>{2, 3.5}));
