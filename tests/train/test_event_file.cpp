@@ -8,6 +8,8 @@
 namespace steepest {
 namespace {
 
+namespace fs = std::filesystem;
+
 // Bit by bit, as RFC 3720 defines it.
 std::uint32_t crc32c(std::string_view data) {
     std::uint32_t crc = 0xFFFFFFFF;
