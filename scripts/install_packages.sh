@@ -6,6 +6,8 @@ set -euo pipefail
 build=(g++ cmake ninja-build nlohmann-json3-dev libspdlog-dev libcli11-dev libxxhash-dev libsimdjson-dev libboost-dev git ca-certificates)
 # oneDNN is a fast path; architectures without the package build without it.
 optional=(libdnnl-dev)
+# A browser for the page that compare makes; without one, that test is skipped.
+optional_test=(chromium-headless-shell)
 test=(libgtest-dev libbenchmark-dev python3 python3-numpy python3-matplotlib python3-plotly bible-kjv slurm-wlm)
 demo=(python3 python3-matplotlib python3-plotly bible-kjv)
 
@@ -13,7 +15,7 @@ wanted=()
 for set in "$@"; do
     case $set in
         build) wanted+=("${build[@]}") ;;
-        test) wanted+=("${test[@]}") ;;
+        test) wanted+=("${test[@]}") optional+=("${optional_test[@]}") ;;
         demo) wanted+=("${demo[@]}") ;;
         *) echo "install_packages.sh: no set of packages is called \"$set\"; there are: build, test, demo" >&2; exit 2 ;;
     esac

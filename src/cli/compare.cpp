@@ -2,6 +2,7 @@
 #include "report/compare.h"
 
 #include "cli/command.h"
+#include "cli/screen.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/suggest.h"
@@ -14,11 +15,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <sys/ioctl.h>
 #include <thread>
 #include <unistd.h>
 
@@ -46,26 +45,11 @@ std::size_t baseline_of(const std::vector<std::string>& names, const std::string
     return found - names.begin();
 }
 
-bool utf8_terminal() {
-    for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-        const char* locale = std::getenv(variable);
-        if (!locale || !*locale) continue;
-        const std::string name(locale);
-        return name.find("UTF-8") != std::string::npos || name.find("utf8") != std::string::npos;
-    }
-    return false;
-}
-
 std::string plot(const std::vector<report::RunRecord>& runs, report::Axis axis) {
     report::TextPlotStyle style;
-    const bool terminal = ::isatty(STDOUT_FILENO);
-    winsize size{};
-    if (terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        style.width = std::clamp<int>(size.ws_col, 60, 120);
-    const char* no_colour = std::getenv("NO_COLOR");
-    style.colour = terminal && !(no_colour && *no_colour);
-    // Without colours, dots of different runs look the same and letters do not.
-    style.braille = style.colour && utf8_terminal();
+    const TerminalLook look = terminal_look();
+    if (look.columns > 0) style.width = std::clamp(look.columns, 60, 120);
+    style.colour = look.colour, style.braille = look.braille;
     style.y_label = "validation loss (nats/token)", style.x_label = report::label_of(axis);
 
     std::vector<report::TextSeries> series;

@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/suggest.h"
 #include "report/published.h"
+#include "report/record_builder.h"
 #include "report/thinned.h"
 
 #include <algorithm>
@@ -49,80 +50,10 @@ std::string name_of(const fs::path& log) {
     return fs::weakly_canonical(log).parent_path().filename().string();
 }
 
-RunStatus status_of(const std::string& reason, const std::string& where) {
-    if (reason == "done") return RunStatus::done;
-    if (reason == "diverged") return RunStatus::diverged;
-    if (reason == "interrupted") return RunStatus::interrupted;
-    throw InputError(where + "\"reason\" is \"" + reason + "\"; expected done, diverged or interrupted");
-}
-
 std::string shortened(std::string_view text) {
     constexpr std::size_t kMost = 40;
     return text.size() <= kMost ? std::string(text) : std::string(text.substr(0, kMost)) + "...";
 }
-
-double median(std::vector<double>& values) {
-    if (values.empty()) return kUnknown;
-    std::ranges::sort(values);
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-// A log read line by line into a record.
-class Reader {
-public:
-    Reader(RunRecord& run, bool keep_train) : run_(run), keep_train_(keep_train) {}
-
-    void take(const LogLine& line, std::int64_t number) {
-        run_.last_step = std::max(run_.last_step, line.step);
-        switch (line.kind) {
-            case LogLine::Kind::train:
-                in_order(last_train_, line.step, "train", number);
-                if (keep_train_) run_.train.add(line);
-                run_.skipped_steps += line.skipped;
-                take_time(line);
-                break;
-            case LogLine::Kind::eval:
-                if (line.split != "validation") return;
-                in_order(last_eval_, line.step, "eval", number);
-                run_.eval.add(line);
-                break;
-            case LogLine::Kind::resume:
-                ++run_.resumes, run_.status = RunStatus::unfinished;
-                break;
-            case LogLine::Kind::end:
-                run_.status = status_of(line.reason, where(number));
-                break;
-            case LogLine::Kind::start:
-            case LogLine::Kind::other:
-                break;
-        }
-    }
-    void finish() {
-        run_.step_ms_median = median(step_ms_);
-        if (all_ms_ > 0) run_.optimizer_share = optimizer_ms_ / all_ms_;
-    }
-    std::string where(std::int64_t number) const { return run_.log_path + ":" + std::to_string(number) + ": "; }
-
-private:
-    void in_order(std::int64_t& last, std::int64_t step, const char* kind, std::int64_t number) const {
-        if (step < last)
-            throw InputError(where(number) + "step " + std::to_string(step) + " of " + kind + " comes after step " +
-                             std::to_string(last) + ": the log is not one curve");
-        last = step;
-    }
-    void take_time(const LogLine& line) {
-        if (!std::isfinite(line.step_ms)) return;
-        step_ms_.push_back(line.step_ms);
-        if (std::isfinite(line.optimizer_ms)) optimizer_ms_ += line.optimizer_ms, all_ms_ += line.step_ms;
-    }
-
-    RunRecord& run_;
-    bool keep_train_;
-    std::int64_t last_train_ = 0, last_eval_ = 0;
-    std::vector<double> step_ms_;
-    double optimizer_ms_ = 0, all_ms_ = 0;
-};
 
 void flatten(const Json& json, const std::string& pointer, std::vector<std::pair<std::string, std::string>>& out) {
     if (!json.is_object() || json.empty()) {
@@ -162,7 +93,8 @@ RunRecord read_run(const std::string& path, const ReadOptions& options) {
     const fs::path log = log_of(path);
     RunRecord run;
     run.log_path = log.string(), run.name = name_of(log);
-    Reader reader(run, options.most_train_rows > 0);
+    RecordBuilder builder(run, options.most_train_rows > 0);
+    const auto where = [&](std::int64_t number) { return run.log_path + ":" + std::to_string(number) + ": "; };
     LogParser parser;
 
     const MappedFile file(run.log_path);
@@ -175,20 +107,16 @@ RunRecord read_run(const std::string& path, const ReadOptions& options) {
 
         const auto line = parser.parse(text, run.log_path, number);
         if (!line) {
-            const std::string where = reader.where(number);
-            if (number == 1) throw InputError(where + "not a run log: not JSON: " + shortened(text));
-            if (end != std::string_view::npos) throw InputError(where + "not JSON: " + shortened(text));
+            if (number == 1) throw InputError(where(number) + "not a run log: not JSON: " + shortened(text));
+            if (end != std::string_view::npos) throw InputError(where(number) + "not JSON: " + shortened(text));
             run.partial_last_line = true;
             break;
         }
-        if (number == 1) {
-            if (line->kind != LogLine::Kind::start)
-                throw InputError(reader.where(number) + "not a run log: its first line must be of kind \"start\"");
-            run.start = line->start;
-        }
-        reader.take(*line, number);
+        if (number == 1 && line->kind != LogLine::Kind::start)
+            throw InputError(where(number) + "not a run log: its first line must be of kind \"start\"");
+        builder.take(*line, number);
     }
-    reader.finish();
+    builder.finish();
     run.train = thinned(std::move(run.train), options.most_train_rows);
     const fs::path config = log.parent_path() / "config.json";
     if (log.filename() == kLogName && fs::exists(config))

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -61,12 +63,27 @@ bool nearly_empty(const std::string& path) {
     throw InputError(text);
 }
 
+std::string host_name() {
+    std::array<char, 128> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return host.data();
+}
+
 std::error_code last_error() { return {errno, std::generic_category()}; }
 
 }  // namespace
 
 bool looks_like_run(const std::string& path) {
     return there(fs::path(path) / "config.json") || there(fs::path(path) / "log.jsonl");
+}
+
+std::optional<bool> writer_lives(const std::string& run) {
+    // Asking for the lock itself would keep out a process that comes at that moment.
+    std::ifstream file(run + "/" + kLock);
+    std::string process, on, host;
+    pid_t pid = 0;
+    if (!(file >> process >> pid >> on >> host) || pid <= 0 || host != host_name()) return std::nullopt;
+    return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
 std::string run_path(const RunRequest& request) {
@@ -133,9 +150,7 @@ void RunDirectory::lock() {
         throw InputError(path_ + ": another process is writing this run" +
                          (n > 0 ? " (" + std::string(text.data()) + ")" : ""));
     }
-    std::array<char, 128> host{};
-    ::gethostname(host.data(), host.size() - 1);
-    const std::string owner = "process " + std::to_string(::getpid()) + " on " + host.data();
+    const std::string owner = "process " + std::to_string(::getpid()) + " on " + host_name();
     if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, owner.data(), owner.size(), 0) < 0)
         fail(file, "cannot write", last_error());
 }

@@ -5,6 +5,7 @@
 #include "core/json.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace steepest {
@@ -24,6 +25,10 @@ std::string run_path(const RunRequest& request);
 
 // Whether a folder has config.json or log.jsonl.
 bool looks_like_run(const std::string& path);
+
+// Whether the process that wrote the run last is still there. Nothing where it ran on another machine, or where none is
+// known.
+std::optional<bool> writer_lives(const std::string& run);
 
 // A run's folder, made and locked against every other process until this object goes.
 class RunDirectory {

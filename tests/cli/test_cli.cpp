@@ -29,8 +29,8 @@ protected:
 
 TEST_F(CommandLine, HelpOfEverySubcommand) {
     const std::string help = printed({"--help"});
-    for (const std::string command :
-         {"train", "compare", "eval", "sample", "bench", "data", "config", "schema", "list", "info"}) {
+    for (const std::string command : {"train", "compare", "eval", "sample", "bench", "data", "config", "schema", "list",
+                                      "info", "sweep", "replay", "watch", "export"}) {
         expect_has(help, {command});
         expect_has(printed({command, "--help"}), {"Usage: steepest " + command});
     }

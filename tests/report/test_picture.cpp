@@ -90,7 +90,7 @@ TEST_F(PictureErrors, APythonWithoutMatplotlibOrNoPythonAtAll) {
     for (const std::string& python : {bare, path("no-python")}) {
         ::setenv("STEEPEST_PYTHON", python.c_str(), 1);
         EXPECT_EQ(message_of<InputError>([&] { draw_picture(kCsv, path("x.png"), {}); }),
-                  path("x.png") + ": cannot draw: no matplotlib (tried " + python +
+                  path("x.png") + ": cannot be made: no matplotlib (tried " + python +
                       "); install Debian's python3-matplotlib, or set STEEPEST_PYTHON to a Python that has it");
     }
     ::unsetenv("STEEPEST_PYTHON");

@@ -87,13 +87,14 @@ TEST_F(Published, CsvWithAColumnOfValidationLosses) {
                                              "\"a, b\",0,20,10.5,0.25,\r\n"
                                              "c,0,30,11,,\r\n"
                                              "\"a, b\",20,20,3,9,\"says \"\"x\"\"\n and more\"\r\n"
-                                             "\"a, b\",10,20,,4,\r\n"
+                                             "\"a, b\",10,20,5,4,\r\n"
+                                             "\"a, b\",15,20,,6,\r\n"
                                              "c,10,30,nan,5,\r\n");
     ASSERT_EQ(runs.size(), 2u);
     EXPECT_EQ(runs[0].name, "a, b");
-    EXPECT_EQ(runs[0].eval.step, (Steps{0, 20})) << "where a loss was measured, in order";
-    EXPECT_EQ(runs[0].eval.loss, (Values{10.5, 3}));
-    EXPECT_EQ(runs[0].eval.seconds, (Values{0.25, 9}));
+    EXPECT_EQ(runs[0].eval.step, (Steps{0, 10, 20})) << "where a loss was measured, in order";
+    EXPECT_EQ(runs[0].eval.loss, (Values{10.5, 5, 3}));
+    EXPECT_EQ(runs[0].eval.seconds, (Values{0.25, 4, 9}));
     EXPECT_EQ(runs[0].start.steps, 20);
     EXPECT_TRUE(runs[0].train.empty());
     EXPECT_EQ(runs[1].name, "c");
@@ -160,14 +161,13 @@ TEST_F(Published, MistakesInCsvNameTheLineAndTheColumn) {
     EXPECT_EQ(failure("a.csv", "step,val_loss\n"), ": no row has a loss");
 }
 
-// A published curve that is longer must not push the place of comparison past one's own runs' end, nor have a say of
-// what it does not know.
+// It has a say in where losses are compared, on the axes that it has.
 TEST_F(Published, BesideOnesOwnRuns) {
-    const std::string mine =
-        run("mine", start_line("mine", "adamw") + eval_line(0, 12) + eval_line(2, 10) + end_line(2, "done"));
+    const std::string mine = run("mine", start_line("mine", "adamw") + eval_line(0, 12) + eval_line(2, 10) +
+                                             eval_line(4, 8) + end_line(4, "done"));
     const std::vector<RunRecord> runs = read_runs({mine, write("theirs/main.log", kLlmc)});
-    EXPECT_EQ(arms_of(runs, Axis::step).end.x, 2);
-    EXPECT_EQ(arms_of(runs, Axis::seconds).end.x, 1) << "only one's own has seconds";
+    EXPECT_EQ(arms_of(runs, Axis::step).end.x, 3);
+    EXPECT_EQ(arms_of(runs, Axis::seconds).end.x, 2) << "only one's own has seconds";
     const std::string table = comparison_table(runs, 0, Axis::step);
     EXPECT_NE(table.find("theirs  -"), std::string::npos) << table;
     EXPECT_NE(table.find("published"), std::string::npos) << table;

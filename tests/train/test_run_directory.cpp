@@ -37,6 +37,24 @@ protected:
     }
 };
 
+TEST_F(RunDirectoryTest, SaysWhetherItsWriterLives) {
+    fs::create_directories(path("runs"));
+    EXPECT_EQ(writer_lives(path("runs/a")), std::nullopt);
+    {
+        const RunDirectory directory(request());
+        EXPECT_EQ(writer_lives(directory.path()), true);
+    }
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const RunDirectory directory(resume());
+        ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    EXPECT_EQ(writer_lives(path("runs/a")), false);
+    write_file(path("runs/a/.lock"), "process 1 on another-machine");
+    EXPECT_EQ(writer_lives(path("runs/a")), std::nullopt);
+}
+
 TEST_F(RunDirectoryTest, NamesItselfAfterConfigAndSeed) {
     RunRequest r = request("");
     EXPECT_EQ(run_path(r), path("runs/nano-adamw-s3"));
