@@ -20,10 +20,9 @@ bool has(const std::string& module) {
 class Export : public testing::RunTest {
 protected:
     Outcome run(const std::vector<std::string>& arguments) const { return testing::steepest(arguments, folder()); }
-    // What a piece of Python prints, as JSON.
-    Json printed(const std::string& program) const {
-        write_file(path("program.py"), program);
-        EXPECT_EQ(std::system((python() + " " + path("program.py") + " > " + path("printed.json")).c_str()), 0);
+    // What a program in Python prints, as JSON.
+    Json printed(const std::string& program, const std::string& argument) const {
+        EXPECT_EQ(std::system((python() + " " + program + " " + argument + " > " + path("printed.json")).c_str()), 0);
         return parse_json(read_file(path("printed.json")), "printed");
     }
     std::vector<Json> lines(const std::string& log, const std::string& kind) const {
@@ -82,10 +81,11 @@ TEST_F(Export, APythonWithoutTheLibraryIsToldOf) {
     train("a");
     write_file(path("bare"), "#!/bin/sh\nexit 3\n");
     fs::permissions(path("bare"), fs::perms::owner_all);
+    const std::string before = python();
     ::setenv("STEEPEST_PYTHON", path("bare").c_str(), 1);
     const Outcome parquet = run({"export", run_path("a"), "--parquet", "out.parquet"});
     const Outcome wandb = run({"export", run_path("a"), "--wandb", "out"});
-    ::unsetenv("STEEPEST_PYTHON");
+    ::setenv("STEEPEST_PYTHON", before.c_str(), 1);
     EXPECT_EQ(parquet.code, 2);
     expect_has(parquet.err, {"out.parquet: cannot be made: no pyarrow (tried ", "pip install pyarrow"});
     EXPECT_EQ(wandb.code, 2);
@@ -97,13 +97,7 @@ TEST_F(Export, ParquetHasTypes) {
     const std::string trained = train("a", {"optimizer=muon"});
     const Outcome outcome = run({"export", trained, "--parquet", "out.parquet"});
     ASSERT_EQ(outcome.code, 0) << outcome.err;
-    const Json table = printed(
-        "import json, pyarrow.parquet\n"
-        "table = pyarrow.parquet.read_table('" +
-        path("out.parquet") +
-        "')\n"
-        "print(json.dumps({'types': {f.name: str(f.type) for f in table.schema},\n"
-        "                  'rows': table.to_pylist()}))\n");
+    const Json table = printed(std::string(STEEPEST_SOURCE_DIR) + "/tests/cli/read_parquet.py", path("out.parquet"));
     for (const auto& [column, type] : std::vector<std::pair<std::string, std::string>>{{"run", "string"},
                                                                                        {"kind", "string"},
                                                                                        {"step", "int64"},
@@ -131,26 +125,8 @@ TEST_F(Export, WandbHasARunThatWasNeverOnline) {
     const std::string trained = train("a", {"optimizer=muon"});
     const Outcome outcome = run({"export", trained, "--wandb", "out"});
     ASSERT_EQ(outcome.code, 0) << outcome.err;
-    const Json read = printed(
-        "import glob, json\n"
-        "from wandb.proto import wandb_internal_pb2\n"
-        "from wandb.sdk.internal.datastore import DataStore\n"
-        "store = DataStore()\n"
-        "files = glob.glob('" +
-        path("out") +
-        "/wandb/offline-run-*/*.wandb')\n"
-        "store.open_for_scan(files[0])\n"
-        "rows, config, name = [], {}, ''\n"
-        "while (data := store.scan_data()) is not None:\n"
-        "    record = wandb_internal_pb2.Record()\n"
-        "    record.ParseFromString(data)\n"
-        "    if record.HasField('run'):\n"
-        "        name = record.run.display_name\n"
-        "        config = {u.key: json.loads(u.value_json) for u in record.run.config.update}\n"
-        "    if record.HasField('history'):\n"
-        "        rows.append({i.key or '/'.join(i.nested_key): json.loads(i.value_json) for i in "
-        "record.history.item})\n"
-        "print(json.dumps({'files': len(files), 'rows': rows, 'config': config, 'name': name}))\n");
+    const std::string script = std::string(STEEPEST_SOURCE_DIR) + "/tests/cli/read_wandb.py";
+    const Json read = printed(script, path("out"));
     EXPECT_EQ(read.at("files"), 1);
     EXPECT_EQ(read.at("name"), "a");
     EXPECT_EQ(read.at("config").at("optimizer").at("name"), "muon");
