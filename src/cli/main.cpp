@@ -22,7 +22,7 @@ constexpr Command kCommands[] = {
     {"train", "train a model as a config says, into a run directory", steepest::cli::add_train},
     {"replay", "train a run again and say whether it is the same", steepest::cli::add_replay},
     {"sweep", "train all runs of a sweep, side by side, restartably", steepest::cli::add_sweep},
-    {"watch", "follow a live run in the terminal", steepest::cli::add_watch},
+    {"watch", "follow a live run or sweep in the terminal", steepest::cli::add_watch},
     {"compare", "compare runs: table, CSV, picture", steepest::cli::add_compare},
     {"eval", "validation loss of a run's last checkpoint", steepest::cli::add_eval},
     {"sample", "let a run's last checkpoint continue a text", steepest::cli::add_sample},

@@ -1,19 +1,22 @@
-// `steepest watch RUN`: a live run in the terminal, or its log as plain lines in a pipe. It only ever reads.
+// `steepest watch RUN|SWEEP`: a live run or a sweep in the terminal, or what changes as plain lines in a pipe. It only
+// ever reads.
 #include "cli/command.h"
 #include "cli/screen.h"
-#include "core/error.h"
 #include "report/compare.h"
 #include "report/live_run.h"
+#include "sweep/progress.h"
 #include "train/interrupt.h"
 #include "train/run_directory.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace steepest::cli {
 
@@ -84,18 +87,67 @@ void watch_on_terminal(LiveRun& live, const std::string& run, const InterruptGua
     std::printf("%s%s\n", last.c_str(), why_over(live, run).c_str());
 }
 
+void watch_run(const std::string& path, bool terminal, const InterruptGuard& interrupt) {
+    LiveRun live(path);
+    terminal ? watch_on_terminal(live, path, interrupt) : watch_in_pipe(live, path, interrupt);
+}
+
+using Runs = std::vector<sweep::RunProgress>;
+
+bool all_over(const Runs& runs) {
+    return std::ranges::all_of(runs, [](const auto& run) { return sweep::over(run.state) && !run.running; });
+}
+
+void watch_sweep_on_terminal(sweep::ProgressReader& reader, const InterruptGuard& interrupt) {
+    Runs runs;
+    {
+        const Screen screen;
+        do {
+            runs = reader.read();
+            screen.draw(sweep::progress_text(runs, std::max(terminal_look().rows - 2, 10)) +
+                        "\nq quits; the sweep goes on");
+        } while (!all_over(runs) && !screen.quit_within(kRefreshMilliseconds) && !interrupt.requested());
+    }
+    std::printf("%s", (sweep::summary(runs) + "\n" + sweep::table(runs).text()).c_str());
+}
+
+// A line where a run's status changes.
+void watch_sweep_in_pipe(sweep::ProgressReader& reader, const InterruptGuard& interrupt) {
+    std::map<std::string, std::string> known;
+    while (!interrupt.requested()) {
+        const Runs runs = reader.read();
+        for (const sweep::RunProgress& run : runs) {
+            const std::string status(run.status());
+            if (std::exchange(known[run.name], status) == status) continue;
+            std::printf("%s  %s  step %lld/%lld%s\n", run.name.c_str(), status.c_str(),
+                        static_cast<long long>(run.step), static_cast<long long>(run.steps),
+                        run.note.empty() ? "" : ("  " + run.note).c_str());
+        }
+        std::fflush(stdout);
+        if (all_over(runs)) {
+            std::printf("%s\n", sweep::summary(runs).c_str());
+            return;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(kRefreshMilliseconds));
+    }
+}
+
+void watch_sweep(const std::string& path, bool terminal, const InterruptGuard& interrupt) {
+    const sweep::Folder folder = sweep::Folder::open(path);
+    sweep::ProgressReader reader(folder);
+    terminal ? watch_sweep_on_terminal(reader, interrupt) : watch_sweep_in_pipe(reader, interrupt);
+}
+
 }  // namespace
 
 Action add_watch(CLI::App& app) {
-    const auto run = std::make_shared<std::string>();
-    app.add_option("RUN", *run, "a run directory")->required();
-    return [run] {
-        LiveRun live(*run);
+    const auto path = std::make_shared<std::string>();
+    app.add_option("RUN", *path, "the directory of a run or of a sweep")->required();
+    return [path] {
         const InterruptGuard interrupt;
-        if (terminal_look().columns > 0)
-            watch_on_terminal(live, *run, interrupt);
-        else
-            watch_in_pipe(live, *run, interrupt);
+        const bool terminal = terminal_look().columns > 0;
+        sweep::Folder::is_sweep(*path) ? watch_sweep(*path, terminal, interrupt)
+                                       : watch_run(*path, terminal, interrupt);
     };
 }
 

@@ -95,6 +95,10 @@ def check(page):
     mean = [loss("adamw", 0.02, 2, step) for step in STEPS]
     assert close(arms["adamw"]["x"], list(STEPS)) and close(arms["adamw"]["y"], mean), arms["adamw"]
     assert browser.value("document.getElementById('curves').data.filter(t => t.fill === 'toself').length") == 2
+    # The limits are the curves', not those of their intervals.
+    late = [loss(name, 0.02, 2, step) for name in EVIDENCE for step in STEPS if step >= 10]
+    margin = 0.04 * (max(late) - min(late))
+    assert close(page.axis("y")["range"], [min(late) - margin, max(late) + margin]), page.axis("y")["range"]
     assert page.column("arms", "best rate") == ["0.02^", "0.02^"]
     assert page.column("arms", "verdict") == ["baseline", "better"]
 

@@ -9,8 +9,9 @@ using testing::expect_has;
 using testing::Outcome;
 namespace fs = std::filesystem;
 
+// One that may have what Debian does not.
 std::string python() {
-    const char* chosen = std::getenv("STEEPEST_PYTHON");
+    const char* chosen = std::getenv("STEEPEST_TEST_PYTHON");
     return chosen && *chosen ? chosen : "python3";
 }
 bool has(const std::string& module) {
@@ -19,6 +20,7 @@ bool has(const std::string& module) {
 
 class Export : public testing::RunTest {
 protected:
+    ~Export() override { ::unsetenv("STEEPEST_PYTHON"); }
     Outcome run(const std::vector<std::string>& arguments) const { return testing::steepest(arguments, folder()); }
     // What a program in Python prints, as JSON.
     Json printed(const std::string& program, const std::string& argument) const {
@@ -81,11 +83,10 @@ TEST_F(Export, APythonWithoutTheLibraryIsToldOf) {
     train("a");
     write_file(path("bare"), "#!/bin/sh\nexit 3\n");
     fs::permissions(path("bare"), fs::perms::owner_all);
-    const std::string before = python();
     ::setenv("STEEPEST_PYTHON", path("bare").c_str(), 1);
     const Outcome parquet = run({"export", run_path("a"), "--parquet", "out.parquet"});
     const Outcome wandb = run({"export", run_path("a"), "--wandb", "out"});
-    ::setenv("STEEPEST_PYTHON", before.c_str(), 1);
+    ::unsetenv("STEEPEST_PYTHON");
     EXPECT_EQ(parquet.code, 2);
     expect_has(parquet.err, {"out.parquet: cannot be made: no pyarrow (tried ", "pip install pyarrow"});
     EXPECT_EQ(wandb.code, 2);
@@ -93,8 +94,10 @@ TEST_F(Export, APythonWithoutTheLibraryIsToldOf) {
 }
 
 TEST_F(Export, ParquetHasTypes) {
-    if (!has("pyarrow")) GTEST_SKIP() << python() << " has no pyarrow: pip install pyarrow, STEEPEST_PYTHON=its python";
+    if (!has("pyarrow"))
+        GTEST_SKIP() << python() << " has no pyarrow: pip install pyarrow, STEEPEST_TEST_PYTHON=its python";
     const std::string trained = train("a", {"optimizer=muon"});
+    ::setenv("STEEPEST_PYTHON", python().c_str(), 1);
     const Outcome outcome = run({"export", trained, "--parquet", "out.parquet"});
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const Json table = printed(std::string(STEEPEST_SOURCE_DIR) + "/tests/cli/read_parquet.py", path("out.parquet"));
@@ -121,8 +124,9 @@ TEST_F(Export, ParquetHasTypes) {
 }
 
 TEST_F(Export, WandbHasARunThatWasNeverOnline) {
-    if (!has("wandb")) GTEST_SKIP() << python() << " has no wandb: pip install wandb, STEEPEST_PYTHON=its python";
+    if (!has("wandb")) GTEST_SKIP() << python() << " has no wandb: pip install wandb, STEEPEST_TEST_PYTHON=its python";
     const std::string trained = train("a", {"optimizer=muon"});
+    ::setenv("STEEPEST_PYTHON", python().c_str(), 1);
     const Outcome outcome = run({"export", trained, "--wandb", "out"});
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const std::string script = std::string(STEEPEST_SOURCE_DIR) + "/tests/cli/read_wandb.py";

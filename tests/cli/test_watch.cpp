@@ -58,6 +58,17 @@ TEST_F(Watch, EndsWhereTheProcessWasKilledAndOnCtrlC) {
     expect_has(outcome.out, {"stopped without an end at step ", "its process has gone", "--resume goes on"});
 }
 
+TEST_F(Watch, ASweepInAPipe) {
+    write_file(path("sweep.json"), R"({"config": "tiny.json", "seeds": [3, 4], "runs": "sweeps"})");
+    Process sweep({"sweep", "sweep.json"}, folder());
+    ASSERT_TRUE(sweep.running_when([&] { return fs::exists(path("sweeps/sweep/sweep.json")); }));
+    const Outcome outcome = testing::steepest({"watch", "sweeps/sweep"}, folder());
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(sweep.wait().code, 0);
+    for (const char* run : {"sweep-s3", "sweep-s4"}) EXPECT_TRUE(fs::exists(path(std::string("sweeps/sweep/") + run)));
+    expect_has(outcome.out, {"  done  step 8/8\n", "2 done"});
+}
+
 TEST_F(Watch, WhatIsNoRun) {
     const Outcome outcome = testing::steepest({"watch", path("none")}, folder());
     EXPECT_EQ(outcome.code, 2);

@@ -187,10 +187,10 @@ TEST_F(EventFileTest, AfterACrashNothingIsThereTwice) {
 }
 
 TEST_F(EventFileTest, TensorBoardReadsIt) {
-    const char* chosen = std::getenv("STEEPEST_PYTHON");
+    const char* chosen = std::getenv("STEEPEST_TEST_PYTHON");
     const std::string python = chosen && *chosen ? chosen : "python3";
     if (std::system((python + " -c 'import tensorboard' 2>/dev/null").c_str()) != 0)
-        GTEST_SKIP() << python << " has no tensorboard: pip install tensorboard, STEEPEST_PYTHON=its python";
+        GTEST_SKIP() << python << " has no tensorboard: pip install tensorboard, STEEPEST_TEST_PYTHON=its python";
     const std::string run = train("a", {"log.tensorboard=true", "optimizer=muon"});
     const std::string script = std::string(STEEPEST_SOURCE_DIR) + "/tests/train/read_events.py";
     ASSERT_EQ(std::system((python + " " + script + " " + run + " > " + path("read.json")).c_str()), 0);
