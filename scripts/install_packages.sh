@@ -8,8 +8,6 @@ build=(g++ cmake ninja-build nlohmann-json3-dev libspdlog-dev libcli11-dev libxx
 optional=(libdnnl-dev)
 # A browser for the page that compare makes; without one, that test is skipped.
 optional_test=(chromium-headless-shell)
-# A browser for the page that compare makes; without one, that test is skipped.
-optional_test=(chromium-headless-shell)
 test=(libgtest-dev libbenchmark-dev python3 python3-venv python3-numpy python3-matplotlib python3-plotly bible-kjv slurm-wlm)
 demo=(python3 python3-matplotlib python3-plotly bible-kjv)
 
