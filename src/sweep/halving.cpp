@@ -69,8 +69,12 @@ std::vector<Standing> standings(const std::vector<PlannedRun>& runs, const Halvi
             std::size_t kept = 0;
             while (kept < std::min(most, points.size()) && std::isfinite(points[kept].score)) ++kept;
             for (std::size_t i = 0; i < points.size(); ++i)
-                for (const std::size_t run : points[i].runs)
-                    i < kept ? void(++all[run].rung) : void(all[run].stopped = true);
+                for (const std::size_t run : points[i].runs) {
+                    if (i < kept)
+                        ++all[run].rung;
+                    else
+                        all[run].stopped = true;
+                }
             points.resize(kept);
             // In order of the plan again, so that a tie at the next rung does not depend on this one.
             std::ranges::sort(points, {}, [](const Contender& point) { return point.runs.front(); });
