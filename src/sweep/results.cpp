@@ -38,8 +38,8 @@ std::vector<std::string> totals(const report::Curve& eval, std::int64_t steps, s
     for (std::size_t i = 0; i < rows; ++i)
         if (std::isfinite(eval.loss[i]) && !(eval.loss[i] >= best)) best = eval.loss[i];
     const std::size_t last = rows - 1;
-    return {std::to_string(steps),      std::to_string(eval.tokens[last]), std::to_string(eval.gradients[last]),
-            shortest(eval.flops[last]), shortest(eval.loss[last]),         shortest(best)};
+    return {std::to_string(steps),      shortest(eval.tokens[last]), shortest(eval.gradients[last]),
+            shortest(eval.flops[last]), shortest(eval.loss[last]),   shortest(best)};
 }
 
 std::vector<std::string> totals_of(const Folder& folder, const PlannedRun& run, State state, const Standing& standing) {
