@@ -2,6 +2,7 @@
 // ever reads.
 #include "cli/command.h"
 #include "cli/screen.h"
+#include "core/error.h"
 #include "report/compare.h"
 #include "report/live_run.h"
 #include "sweep/progress.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -88,6 +90,9 @@ void watch_on_terminal(LiveRun& live, const std::string& run, const InterruptGua
 }
 
 void watch_run(const std::string& path, bool terminal, const InterruptGuard& interrupt) {
+    // A run that is just starting has its lock before its log. Nothing would ever come of any other folder.
+    if (std::filesystem::is_directory(path) && !looks_like_run(path) && !writer_lives(path))
+        throw InputError(path + ": neither a run nor a sweep is there");
     LiveRun live(path);
     terminal ? watch_on_terminal(live, path, interrupt) : watch_in_pipe(live, path, interrupt);
 }

@@ -61,7 +61,7 @@ TEST_F(Watch, EndsWhereTheProcessWasKilledAndOnCtrlC) {
 TEST_F(Watch, ASweepInAPipe) {
     write_file(path("sweep.json"), R"({"config": "tiny.json", "seeds": [3, 4], "runs": "sweeps"})");
     Process sweep({"sweep", "sweep.json"}, folder());
-    ASSERT_TRUE(sweep.running_when([&] { return fs::exists(path("sweeps/sweep/sweep.json")); }));
+    ASSERT_TRUE(sweep.running_when([&] { return fs::exists(path("sweeps/sweep/.sweep/plan.json")); }));
     const Outcome outcome = testing::steepest({"watch", "sweeps/sweep"}, folder());
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_EQ(sweep.wait().code, 0);
@@ -76,6 +76,9 @@ TEST_F(Watch, WhatIsNoRun) {
     const Outcome outcome = testing::steepest({"watch", path("none")}, folder());
     EXPECT_EQ(outcome.code, 2);
     expect_has(outcome.err, {path("none") + ": no such run directory or log file"});
+    const Outcome folder_alone = testing::steepest({"watch", folder()}, folder());
+    EXPECT_EQ(folder_alone.code, 2);
+    expect_has(folder_alone.err, {folder() + ": neither a run nor a sweep is there"});
 }
 
 }  // namespace
