@@ -46,11 +46,15 @@ struct Tile<float> {
 };
 
 // One slice of an operand in shared memory: of a, and of b in b^T, kSize rows of kDepth; of b in a b, the reverse.
-template <class T, bool kAcross>
+// Of b in b^T f32's rows are in another order, kPairs: those that 16 threads read at once, every second one, follow
+// each other, and so lie in different banks.
+template <class T, bool kAcross, bool kPairs = false>
 struct Slice {
     static constexpr int kRows = kAcross ? Tile<T>::kSize : Tile<T>::kDepth,
                          kCols = kAcross ? Tile<T>::kDepth : Tile<T>::kSize, kPack = 16 / sizeof(T),
                          kStride = kCols + kPack, kElements = kRows * kStride;
+
+    __device__ static int place(int row) { return kPairs ? (row & ~31) | (row & 1) << 4 | (row >> 1 & 15) : row; }
 
     // From (row, col) of a matrix of rows x cols; zeros beyond its edges.
     __device__ static void load(T* to, const T* from, int pitch, int row, int col, int rows, int cols) {
@@ -61,7 +65,8 @@ struct Slice {
         for (int i = 0; i < kRows / kRowsAtOnce; ++i) {
             const int r = first + i * kRowsAtOnce;
             const bool inside = row + r < rows && col + c < cols;
-            copy_async(to + r * kStride + c, inside ? from + std::int64_t{row + r} * pitch + (col + c) : from, inside);
+            copy_async(to + place(r) * kStride + c, inside ? from + std::int64_t{row + r} * pitch + (col + c) : from,
+                       inside);
         }
     }
 };
@@ -69,7 +74,7 @@ struct Slice {
 template <class T, bool kSymmetric>
 struct Shared {
     using A = Slice<T, true>;
-    using B = Slice<T, kSymmetric>;
+    using B = Slice<T, kSymmetric, kSymmetric && sizeof(T) == 4>;
     static constexpr int kStage = A::kElements + B::kElements,
                          kOut = Tile<T>::kSize + A::kPack;  // from row to row of the tile on its way out
     static constexpr std::size_t kBytes =
@@ -140,7 +145,7 @@ public:
     template <bool kSymmetric>
     __device__ void add(const float* a, const float* b) {
         using A = Slice<float, true>;
-        using B = Slice<float, kSymmetric>;
+        using B = Slice<float, kSymmetric, kSymmetric>;
         const int y = threadIdx.x / 16, x = threadIdx.x % 16 * 2;
 #pragma unroll
         for (int k = 0; k < Tile<float>::kDepth; k += 4) {
@@ -149,7 +154,7 @@ public:
             for (int n = 0; n < 4; ++n) {
                 const int column = x + n / 2 * 32 + n % 2;
                 if constexpr (kSymmetric) {
-                    right[n] = *reinterpret_cast<const float4*>(b + column * B::kStride + k);
+                    right[n] = *reinterpret_cast<const float4*>(b + B::place(column) * B::kStride + k);
                 } else {
                     const float* from = b + k * B::kStride + column;
                     right[n] = {from[0], from[B::kStride], from[2 * B::kStride], from[3 * B::kStride]};

@@ -34,7 +34,6 @@ using cuda::Products;
 
 constexpr int kThreads = 256;
 constexpr int kSide = 64;                // of the tiles that gather and scatter move
-constexpr int kStride = kSide + 1;       // of their rows in shared memory: columns lie in different banks too
 constexpr std::int64_t kPart = 1 << 14;  // elements whose squares one block sums
 constexpr int kMostMatrices = 96;        // in one launch: what 3 of the 4 KiB of a kernel's parameters hold
 using Run = Pack<float>;                 // what a thread moves of a row at a time
@@ -99,6 +98,14 @@ __global__ void __launch_bounds__(kThreads)
     if (threadIdx.x == 0) parts[std::int64_t{blockIdx.y} * stride + blockIdx.x] = sum;
 }
 
+// Element (r, c) of a tile in shared memory. Lanes take neighbouring runs of 4 or 8 elements of a row, of several rows,
+// or as many rows of a column: here all of these lie in different banks. Halves of a row lie apart, and rows are 33
+// long.
+constexpr int kHalfRow = kSide / 2, kStride = kHalfRow + 1, kHalf = kSide * kStride + 2, kPlaces = 2 * kHalf;
+__device__ inline int place_in_tile(int r, int c) {
+    return c / kHalfRow * kHalf + r * kStride + r / kHalfRow * 2 + c % kHalfRow;
+}
+
 // A tile of a matrix: where it begins in the wide orientation, and in a row of the stored one the runs it consists of.
 struct Place {
     int row, col;
@@ -115,8 +122,8 @@ struct Place {
             const int down = i / (kSide / Run::kCount), along = i % (kSide / Run::kCount) * Run::kCount;
             const int r = (tall ? col : row) + down, c = (tall ? row : col) + along;
             const int inside = r < item.rows ? max(0, min(Run::kCount, item.cols - c)) : 0;
-            f(item.x + std::int64_t{r} * item.cols + c, inside, tall ? along * kStride + down : down * kStride + along,
-              tall ? kStride : 1);
+            f(item.x + std::int64_t{r} * item.cols + c, inside,
+              tall ? place_in_tile(along, down) : place_in_tile(down, along), tall ? kStride : 1);
         }
     }
     // f(place in X, place in the tile) for packs of T, which may reach into the padding of a row.
@@ -124,9 +131,10 @@ struct Place {
     __device__ void for_each_pack(T* x, const Item& item, F&& f) const {
         constexpr int kCount = Pack<T>::kCount;
         for (int i = threadIdx.x; i < kSide * kSide / kCount; i += kThreads) {
-            const int r = i / (kSide / kCount), c = i % (kSide / kCount) * kCount;
+            const int n = i / (kSide / kCount), c = i % (kSide / kCount) * kCount;
+            const int r = (n & ~6) | (n & 2) << 1 | (n & 4) >> 1;  // a warp's rows: 0, 1, 4 and 5, for the banks
             if (row + r < item.side() && col + c < item.pitch)
-                f(x + item.at + std::int64_t{row + r} * item.pitch + (col + c), r * kStride + c);
+                f(x + item.at + std::int64_t{row + r} * item.pitch + (col + c), place_in_tile(r, c));
         }
     }
 };
@@ -148,7 +156,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     gather(T* scratch, const double* parts, int stride, const __grid_constant__ Items items, double norm_factor,
            double epsilon, const float* gate) {
-    __shared__ float tile[kSide * kStride];
+    __shared__ float tile[kPlaces];
     const Item& item = items.list[blockIdx.y];
     if (blockIdx.x >= item.tiles() || closed(gate)) return;
     const double squares = block_sum_of(parts + std::int64_t{blockIdx.y} * stride, parts_of(item.count()));
@@ -172,7 +180,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     scatter(double* parts, int stride, const T* scratch, const __grid_constant__ Items items, const float* gate) {
-    __shared__ float tile[kSide * kStride];
+    __shared__ float tile[kPlaces];
     const Item& item = items.list[blockIdx.y];
     if (blockIdx.x >= item.tiles() || closed(gate)) return;
 

@@ -50,8 +50,8 @@ public:
         fill_zero(device, memory_.data(), memory_.bytes());
         if (state_.bytes()) fill_zero(device, state_.data(), state_.bytes());
         // Scratch may hold anything.
-        for (std::int64_t i = 0; i < scratch_.bytes(); ++i)
-            static_cast<std::byte*>(scratch_.data())[i] = std::byte{0xFF};
+        const std::vector<std::byte> anything(scratch_.bytes(), std::byte{0xFF});
+        if (scratch_.bytes()) copy_to_device(device, scratch_.data(), anything.data(), scratch_.bytes());
 
         StepGradients gradients{
             .scale = scale_, .previous = {}, .previous_scale = previous_scale_, .ok = ok_, .loss = loss_};
@@ -93,11 +93,12 @@ public:
     }
     Tensor copy(std::size_t i) const { return slots_[i].copy; }
     std::vector<std::byte> state() const {
-        const auto* begin = static_cast<const std::byte*>(state_.data());
-        return {begin, begin + state_.bytes()};
+        std::vector<std::byte> bytes(state_.bytes());
+        if (state_.bytes()) copy_to_host(device_, bytes.data(), state_.data(), state_.bytes());
+        return bytes;
     }
     void set_state(const std::vector<std::byte>& bytes) {
-        std::ranges::copy(bytes, static_cast<std::byte*>(state_.data()));
+        if (!bytes.empty()) copy_to_device(device_, state_.data(), bytes.data(), state_.bytes());
     }
     const std::vector<ParamSpec>& specs() const { return specs_; }
 
