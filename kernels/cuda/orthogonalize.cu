@@ -13,7 +13,7 @@
 // squares of large gradients overflow f32, and a GPU that does f64 at 1/64 of its speed still does two flops a float in
 // less than the time the float takes from memory.
 //
-// sm_80: at most 38 registers and 16.3 KiB of shared memory, no spills.
+// sm_80: at most 38 registers and 16.6 KiB of shared memory, no spills.
 #include "kernels/cuda/batched_products.h"
 #include "kernels/cuda/gpu.h"
 #include "ops/orthogonalize.h"
