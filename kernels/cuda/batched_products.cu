@@ -9,7 +9,8 @@
 // 16 KiB feeds 1 Mflop, 64 flops a byte from L2, which an A100 (312 Tflop/s over about 5 TB/s) can just feed; f32 is
 // bound by its FMAs. What limits bf16 is mma.sync with two blocks of 8 warps a multiprocessor.
 //
-// sm_80: bf16 124 to 126 registers and 60 KiB (a b: 55.5) of shared memory, f32 108 and 128 registers and 30 KiB; no spills.
+// sm_80: bf16 124 to 126 registers and 60 KiB (a b: 55.5) of shared memory, f32 108 and 128 registers and 30 KiB; no
+// spills.
 #include "kernels/cuda/batched_products.h"
 #include "kernels/cuda/gpu.h"
 #include "kernels/cuda/mma.h"
