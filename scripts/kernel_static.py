@@ -27,7 +27,7 @@ OPCODES = {0x23C: "mma", 0x83B: "ldmatrix", 0xFAE: "cp_async"}
 LIMITS = {80: (2048, 164 << 10, 163 << 10), 90: (2048, 228 << 10, 227 << 10), 100: (2048, 228 << 10, 227 << 10),
           120: (1536, 100 << 10, 99 << 10)}
 # Kernels that exist for their tensor-core instructions.
-TENSOR_CORES = ("attention_forward<", "attention_backward_keys<", "attention_backward_queries<", "multiply_tiles<bf16")
+TENSOR_CORES = ("attention_forward<", "attention_backward<", "multiply_tiles<bf16")
 
 
 @dataclasses.dataclass

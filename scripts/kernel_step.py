@@ -25,14 +25,13 @@ ASSUMPTIONS = {
     "attention backward": Assumption(100e12, "useful flop/s on H100, by the five products of the published algorithm",
                                      "assumed: the forward pass' rate x 5/7, as scores are computed twice here"),
     "memory": Assumption(0.85, "of the DRAM bandwidth reached by memory-bound kernels", "assumed"),
-    "chunk": Assumption(3e-6, "seconds of a product's filling and draining of the GPU", "assumed"),
+    "filling": Assumption(3e-6, "seconds of a product's filling and draining of the GPU", "assumed"),
     "launch": Assumption(1.5e-6, "seconds between dependent launches of a graph", "assumed"),
-    "l2": Assumption(5.5e12, "bytes/s of the L2 cache, H100", "assumed, as in kernels/cuda/matmul.cu"),
-    "newton-schulz": Assumption(0.35, "of the bf16 peak reached by batched_products.cu",
-                                "assumed; mma.sync, which it uses, cannot reach a Hopper's peak: that takes wgmma"),
+    "newton-schulz": Assumption(0.45, "of the bf16 peak reached by batched_products.cu",
+                                "assumed: seven tenths of the 63 % of a Hopper's peak that mma.sync was measured to "
+                                "reach (arXiv:2402.13499); the whole peak takes wgmma"),
 }
 SCALE = {"H100 SXM": 1.0, "A100-SXM4-80GB": 312 / 989.4 * 1.6}  # of the attention rates: mma.sync uses an A100 better
-CHUNK_BYTES, TILE_ROWS = 16 << 20, 256  # of kernels/cuda/matmul.cu
 HEAD_ELEMENTS, HEAD_CHUNKS = 1 << 25, 8  # of src/model/gpt2.cpp
 
 
@@ -62,55 +61,41 @@ class Part:
     kind: str  # gemm, memory, or the name of an assumption in flop/s
     flops: float = 0
     bytes: float = 0
-    l2_bytes: float = 0
     products: int = 0  # launches that are products by cuBLASLt
 
 
-def chunks(rows, cols):
-    """How many chunks each_chunk() of matmul.cu makes."""
-    fit = max(1, CHUNK_BYTES // (cols * 4))
-    length = math.ceil(rows / math.ceil(rows / fit))
-    if fit >= TILE_ROWS:
-        length = min(math.ceil(length / TILE_ROWS), fit // TILE_ROWS) * TILE_ROWS
-    return math.ceil(rows / length)
-
-
 def layer(m):
-    """One block forward and backward, bf16 with f32 masters: every launch, in the order of gpt2.cpp. The simulator counts 31
-    for a batch of one chunk and one block of rows, which is what this comes to."""
+    """One block forward and backward, bf16 with f32 masters: every launch, in the order of gpt2.cpp."""
     N, C, T = m.tokens, m.width, m.context
     row = 2 * N * C  # bytes of a bf16 (N, C)
     product = lambda ins, outs: 2.0 * N * ins * outs
     parts = []
 
-    def biased(name, ins, outs, extra=0.0):
-        k = chunks(N, outs)
-        parts.append(Part(name, 2 * k, "gemm", product(ins, outs), row * ins / C + row * outs / C + extra, 8.0 * N * outs, k))
+    def gemm(name, ins, outs, extra=0.0):
+        parts.append(Part(name, 1, "gemm", product(ins, outs), row * (ins + outs) / C + extra, 1))
 
-    def weight_gradient(name, ins, outs):
-        parts.append(Part(name, 1, "gemm", product(ins, outs), row * (ins + outs) / C, 0, 1))
-        parts.append(Part(name + ": bias", 2, "memory", 0, row * outs / C))
-
+    weight_gradient = gemm  # the sums of a bias gradient are its epilogue
     norm = lambda name: parts.append(Part(name, 1, "memory", 0, 4 * row))
     norm_backward = lambda name: parts.append(Part(name, 2, "memory", 0, 4 * row))
     norm("norm 1")
-    biased("qkv", C, 3 * C)
+    gemm("qkv", C, 3 * C)
     scores = 2.0 * m.batch * T * (T + 1) * C
     parts.append(Part("attention", 1, "attention forward", scores, 4 * row))
-    biased("projection", C, C)
+    gemm("projection", C, C)
     norm("norm 2")
-    biased("fc, gelu", C, 4 * C, 4 * row)
-    biased("mlp projection", 4 * C, C)
+    gemm("fc", C, 4 * C)
+    parts.append(Part("gelu", 1, "memory", 0, 8 * row))
+    gemm("mlp projection", 4 * C, C)
     weight_gradient("d mlp projection", 4 * C, C)
-    biased("d fc, gelu'", C, 4 * C, 4 * row)
+    gemm("d fc, gelu'", C, 4 * C, 4 * row)
     weight_gradient("d fc", C, 4 * C)
-    parts.append(Part("dx of fc", 1, "gemm", product(4 * C, C), 5 * row, 0, 1))
+    gemm("dx of fc", 4 * C, C)
     norm_backward("norm 2 backward")
     weight_gradient("d projection", C, C)
-    parts.append(Part("dx of projection", 1, "gemm", product(C, C), 2 * row, 0, 1))
-    parts.append(Part("attention backward", 3, "attention backward", 2.5 * scores, 10 * row))
+    gemm("dx of projection", C, C)
+    parts.append(Part("attention backward", 2, "attention backward", 2.5 * scores, 10 * row))
     weight_gradient("d qkv", C, 3 * C)
-    parts.append(Part("dx of qkv", 1, "gemm", product(3 * C, C), 4 * row, 0, 1))
+    gemm("dx of qkv", 3 * C, C)
     norm_backward("norm 1 backward")
     return parts
 
@@ -122,10 +107,10 @@ def ends(m):
     k = math.ceil(N / most)
     row = 2 * N * C
     return [Part("embedding", 1, "memory", 0, 2 * row), Part("last norm", 1, "memory", 0, 4 * row),
-            Part("head: logits", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V, 0, k),
+            Part("head: logits", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V, k),
             Part("cross-entropy", k, "memory", 0, 4.0 * N * V),
-            Part("head: weights", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V + 8.0 * k * C * V, 0, k),
-            Part("head: dx", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V, 0, k),
+            Part("head: weights", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V + 8.0 * k * C * V, k),
+            Part("head: dx", k, "gemm", 2.0 * N * C * V, row + 2.0 * N * V, k),
             Part("sum of losses", 1, "memory", 0, 4.0 * N), Part("last norm backward", 2, "memory", 0, 4 * row),
             Part("embedding backward: sort", 6, "memory", 0, 100.0 * N),
             Part("embedding backward: sums", 3, "memory", 0, 2 * row)]
@@ -158,14 +143,14 @@ def seconds(part, device):
     a = {key: assumption.value for key, assumption in ASSUMPTIONS.items()}
     memory = part.bytes / (bandwidth * a["memory"])
     if part.kind == "gemm":
-        work = max(part.flops / (peak * a["gemm"]), memory) + part.products * a["chunk"]
+        work = max(part.flops / (peak * a["gemm"]), memory) + part.products * a["filling"]
     elif part.kind == "newton-schulz":
-        work = part.flops / (peak * a["newton-schulz"]) + part.launches * a["chunk"]
+        work = part.flops / (peak * a["newton-schulz"]) + part.launches * a["filling"]
     elif part.kind == "memory":
         work = memory
     else:
         work = max(part.flops / (a[part.kind] * SCALE[device]), memory)
-    return work + part.l2_bytes / (a["l2"] * bandwidth / DEVICES["H100 SXM"][1]) + part.launches * a["launch"]
+    return work + part.launches * a["launch"]
 
 
 def total(parts, device, times=1):

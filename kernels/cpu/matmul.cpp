@@ -17,16 +17,35 @@ using cpu::Block, cpu::ConstMatrix, cpu::Matrix;
 
 struct PartialSums;  // of dbias
 
-STEEPEST_SIMD void add_bias(const Block& z, const float* bias) {
-    bias += z.col;
-    for (std::int64_t i = 0; i < z.rows; ++i) {
-        float* row = z.data + i * z.stride;
+constexpr std::int64_t kStrip = 256;
+
+// `n` values, at most kStrip, as f32: where they are, or in `converted`. Conversions have loops of their own: in one
+// loop with bf16 g++ 12 computes in vectors of half the width.
+template <class T>
+inline const float* as_floats(float* converted, const T* from, std::int64_t n) {
+    if constexpr (std::is_same_v<T, float>) {
+        return from;
+    } else {
 #pragma omp simd
-        for (std::int64_t j = 0; j < z.cols; ++j) row[j] += bias[j];
+        for (std::int64_t j = 0; j < n; ++j) converted[j] = float(from[j]);
+        return converted;
     }
 }
 
-// Conversions have loops of their own: in one loop with bf16 g++ 12 computes in vectors of half the width.
+template <class T>
+STEEPEST_SIMD void add_bias(const Block& z, const T* bias) {
+    float converted[kStrip];
+    for (std::int64_t begin = 0; begin < z.cols; begin += kStrip) {
+        const std::int64_t n = std::min(kStrip, z.cols - begin);
+        const float* value = as_floats(converted, bias + z.col + begin, n);
+        for (std::int64_t i = 0; i < z.rows; ++i) {
+            float* row = z.data + i * z.stride + begin;
+#pragma omp simd
+            for (std::int64_t j = 0; j < n; ++j) row[j] += value[j];
+        }
+    }
+}
+
 template <class T>
 STEEPEST_SIMD void keep_and_gelu(const Block& z, T* preactivation, std::int64_t cols) {
     for (std::int64_t i = 0; i < z.rows; ++i) {
@@ -45,20 +64,12 @@ STEEPEST_SIMD void keep_and_gelu(const Block& z, T* preactivation, std::int64_t 
 
 template <class T>
 STEEPEST_SIMD void times_gelu_derivative(const Block& dx, const T* preactivation, std::int64_t cols) {
-    constexpr std::int64_t kStrip = 256;
+    float converted[kStrip];
     for (std::int64_t i = 0; i < dx.rows; ++i)
         for (std::int64_t begin = 0; begin < dx.cols; begin += kStrip) {
             const std::int64_t n = std::min(kStrip, dx.cols - begin);
             float* row = dx.data + i * dx.stride + begin;
-            const T* x = preactivation + (dx.row + i) * cols + dx.col + begin;
-            [[maybe_unused]] float converted[kStrip];
-            const float* value = converted;
-            if constexpr (std::is_same_v<T, float>) {
-                value = x;
-            } else {
-#pragma omp simd
-                for (std::int64_t j = 0; j < n; ++j) converted[j] = float(x[j]);
-            }
+            const float* value = as_floats(converted, preactivation + (dx.row + i) * cols + dx.col + begin, n);
 #pragma omp simd
             for (std::int64_t j = 0; j < n; ++j) row[j] *= cpu::gelu_derivative(value[j]);
         }
@@ -95,7 +106,7 @@ void column_sums(Cpu& cpu, const Tensor& out, const ConstTensor& x, bool accumul
 
 void run(Cpu& cpu, const LinearForward& op) {
     const auto epilogue = [&](const Block& z) {
-        if (op.bias) add_bias(z, op.bias.as<float>());
+        if (op.bias) dispatch_float(op.bias.dtype, [&]<class T>() { add_bias(z, op.bias.as<T>()); });
         if (op.preactivation)
             dispatch_float(op.preactivation.dtype, [&]<class T>() {
                 keep_and_gelu(z, op.preactivation.as<T>(), op.preactivation.shape.cols());

@@ -1,11 +1,12 @@
 // Attention backward on tensor cores.
 //
-// Three launches: delta = dout . out a row, with lse in the unit of exp2; dk and dv, a block owning a tile of keys and
-// walking the queries from its diagonal on; dq, a block owning a tile of queries and walking the keys up to its
-// diagonal (Dao 2023, arXiv:2307.08691, algorithm 2, cut in two). Each sum is made by one warp in one order: no
-// atomics. The price is that scores and dp are computed twice, 7 products instead of 5.
+// Two launches: delta = dout . out a row, with lse in the unit of exp2; then blocks of two kinds, for dk and dv a tile
+// of keys that walks the queries from its diagonal on, for dq a tile of queries that walks the keys up to its diagonal
+// (Dao 2023, arXiv:2307.08691, algorithm 2, cut in two). Each sum is made by one warp in one order: no atomics. The
+// price is that scores and dp are computed twice, 7 products instead of 5. The kinds share a launch, so that blocks of
+// the second fill the multiprocessors that the first leaves idle at its end.
 //
-// In the kernel of dk and dv a warp owns keys and computes the transposed tiles s^T = k q^T and dp^T = v dout^T, whose
+// For dk and dv a warp owns keys and computes the transposed tiles s^T = k q^T and dp^T = v dout^T, whose
 // registers are the left sides of dv += p^T dout and dk += ds^T q as they are; so again only the walked side passes
 // through shared memory. p and ds are rounded to bf16 before these products.
 //
@@ -13,11 +14,11 @@
 // (2 rows of a tile) times, mostly from L2; writes dqkv once. The limits are mma.sync and, where a warp owns 16 rows,
 // ldmatrix, which then takes as long. Blocks of 128 threads, two a multiprocessor, which the registers allow; on sm_80,
 // without spills:
-//   dk, dv  D = 64   64 keys, 64 queries a step, 49 KiB, 240 registers
-//           D = 128  64 keys, 32 queries a step, 65 KiB, 254 registers
-//   dq      D = 64   128 queries, 32 keys a step, 48 KiB, 222 registers
-//           D = 128  64 queries, 32 keys a step, 64 KiB, 196 registers
+//   D = 64    dk, dv: 64 keys, 64 queries a step; dq: 128 queries, 32 keys a step; 49 KiB, 232 registers
+//   D = 128   dk, dv: 64 keys, 32 queries a step; dq: 64 queries, 32 keys a step; 65 KiB, 243 registers
 #include "kernels/cuda/attention_tiles.h"
+
+#include <algorithm>
 
 namespace steepest {
 
@@ -78,15 +79,14 @@ struct KeysTiles {
 };
 
 template <int kD, int kM, int kN>
-__global__ void __launch_bounds__(kAttentionThreads, 2)
-    attention_backward_keys(__nv_bfloat16* dqkv, const __nv_bfloat16* dout, const RowStatistics* statistics,
-                            const __nv_bfloat16* qkv, AttentionSizes z) {
+__device__ void backward_keys(__nv_bfloat16* dqkv, const __nv_bfloat16* dout, const RowStatistics* statistics,
+                              const __nv_bfloat16* qkv, const AttentionSizes& z, unsigned block,
+                              __nv_bfloat16* shared) {
     constexpr int kRows = KeysTiles<kD, kM, kN>::kRows, kStage = 2 * kN * kD;
-    extern __shared__ __align__(128) __nv_bfloat16 shared[];
     __nv_bfloat16 *keys = shared, *values = keys + kRows * kD, *stages = values + kRows * kD;
     auto* row_stages = reinterpret_cast<RowStatistics*>(stages + 2 * kStage);
 
-    const AttentionTask task = attention_task(z, blockIdx.x, (z.T + kRows - 1) / kRows);
+    const AttentionTask task = attention_task(z, block, (z.T + kRows - 1) / kRows);
     const int first = task.rank * kRows, row = threadIdx.x / kWarp * 16 * kM, key = first + row;
     const std::int64_t stride = 3 * z.C;
     const __nv_bfloat16 *q = qkv + z.qkv(task.head), *head_dout = dout + z.out(task.head);
@@ -145,15 +145,14 @@ struct QueriesTiles {
 };
 
 template <int kD, int kM, int kN>
-__global__ void __launch_bounds__(kAttentionThreads, 2)
-    attention_backward_queries(__nv_bfloat16* dqkv, const __nv_bfloat16* dout, const RowStatistics* statistics,
-                               const __nv_bfloat16* qkv, AttentionSizes z) {
+__device__ void backward_queries(__nv_bfloat16* dqkv, const __nv_bfloat16* dout, const RowStatistics* statistics,
+                                 const __nv_bfloat16* qkv, const AttentionSizes& z, unsigned block,
+                                 __nv_bfloat16* shared) {
     constexpr int kRows = QueriesTiles<kD, kM, kN>::kRows, kStage = 2 * kN * kD;
-    extern __shared__ __align__(128) __nv_bfloat16 shared[];
     __nv_bfloat16 *queries = shared, *douts = queries + kRows * kD, *stages = douts + kRows * kD;
 
     const int tiles = (z.T + kRows - 1) / kRows, lane = threadIdx.x % kWarp;
-    const AttentionTask task = attention_task(z, blockIdx.x, tiles);
+    const AttentionTask task = attention_task(z, block, tiles);
     const int first = (tiles - 1 - task.rank) * kRows, row = threadIdx.x / kWarp * 16 * kM, t = first + row;
     const int steps = (min(first + kRows, z.T) + kN - 1) / kN;
     const std::int64_t stride = 3 * z.C;
@@ -206,6 +205,17 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
     store_rows<kD, kM>(dqkv + z.qkv(task.head), stride, queries, row, t, dq, z.scale, z);
 }
 
+template <int kD, int kKeysM, int kKeysN, int kQueriesM, int kQueriesN>
+__global__ void __launch_bounds__(kAttentionThreads, 2)
+    attention_backward(__nv_bfloat16* dqkv, const __nv_bfloat16* dout, const RowStatistics* statistics,
+                       const __nv_bfloat16* qkv, AttentionSizes z, unsigned keys_blocks) {
+    extern __shared__ __align__(128) __nv_bfloat16 shared[];
+    if (blockIdx.x < keys_blocks)
+        backward_keys<kD, kKeysM, kKeysN>(dqkv, dout, statistics, qkv, z, blockIdx.x, shared);
+    else
+        backward_queries<kD, kQueriesM, kQueriesN>(dqkv, dout, statistics, qkv, z, blockIdx.x - keys_blocks, shared);
+}
+
 RowStatistics* launch_statistics(Cuda& cuda, const AttentionBackward& op, const AttentionSizes& z) {
     constexpr int kRows = 8;  // a block
     const std::int64_t rows = std::int64_t{z.all_heads} * z.padded_T;
@@ -222,14 +232,13 @@ RowStatistics* launch_statistics(Cuda& cuda, const AttentionBackward& op, const 
 template <int kD, int kKeysM, int kKeysN, int kQueriesM, int kQueriesN>
 void launch_backward(Cuda& cuda, const AttentionBackward& op, const AttentionSizes& z,
                      const RowStatistics* statistics) {
-    const auto run = [&]<class Tiles>(auto kernel) {
-        const auto tiles = static_cast<unsigned>(divide_up(z.T, Tiles::kRows));
-        launch(cuda, {tiles * z.all_heads, kAttentionThreads, Tiles::kBytes}, kernel, data<__nv_bfloat16>(op.dqkv),
-               data<__nv_bfloat16>(op.dout), statistics, data<__nv_bfloat16>(op.qkv), z);
-    };
-    run.template operator()<KeysTiles<kD, kKeysM, kKeysN>>(attention_backward_keys<kD, kKeysM, kKeysN>);
-    run.template operator()<QueriesTiles<kD, kQueriesM, kQueriesN>>(
-        attention_backward_queries<kD, kQueriesM, kQueriesN>);
+    using Keys = KeysTiles<kD, kKeysM, kKeysN>;
+    using Queries = QueriesTiles<kD, kQueriesM, kQueriesN>;
+    const auto blocks = [&](int rows) { return static_cast<unsigned>(divide_up(z.T, rows)) * z.all_heads; };
+    launch(cuda,
+           {blocks(Keys::kRows) + blocks(Queries::kRows), kAttentionThreads, std::max(Keys::kBytes, Queries::kBytes)},
+           attention_backward<kD, kKeysM, kKeysN, kQueriesM, kQueriesN>, data<__nv_bfloat16>(op.dqkv),
+           data<__nv_bfloat16>(op.dout), statistics, data<__nv_bfloat16>(op.qkv), z, blocks(Keys::kRows));
 }
 
 }  // namespace

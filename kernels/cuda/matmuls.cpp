@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -98,8 +99,8 @@ std::string text_of(const MatmulAlgorithm& a) {
 struct Matmuls::Key {
     std::int64_t m, n, k, batch, lda, ldb, ldc, stride_a, stride_b, stride_c;
     DType in, out;
-    bool a_transposed, b_transposed, bias, beta, tf32;
-    std::uint32_t align_a, align_b, align_c, align_bias;
+    bool a_transposed, b_transposed, bias, preactivation, a_sums, beta, tf32;
+    std::uint32_t align_a, align_b, align_c, align_vector;
 
     explicit Key(const Product& p, bool tf32_of_f32)
         : m(p.m),
@@ -121,12 +122,14 @@ struct Matmuls::Key {
           a_transposed(p.a.transposed),
           b_transposed(p.b.transposed),
           bias(p.bias),
+          preactivation(p.preactivation),
+          a_sums(p.a_sums),
           beta(p.beta != 0),
           tf32(tf32_of_f32 && p.in == DType::f32),
           align_a(alignment_of(p.a.data)),
           align_b(alignment_of(p.b.data)),
           align_c(alignment_of(p.c.data)),
-          align_bias(alignment_of(p.bias)) {}
+          align_vector(alignment_of(p.bias ? p.bias : p.a_sums)) {}
     auto operator<=>(const Key&) const = default;
 
     std::string text() const {
@@ -134,10 +137,11 @@ struct Matmuls::Key {
         std::string t = std::string(tf32 ? "tf32" : name_of(in)) + " (" + s(m) + ", " + s(k) + ")" +
                         (a_transposed ? "^T" : "") + " x (" + s(k) + ", " + s(n) + ")" + (b_transposed ? "^T" : "") +
                         " -> " + std::string(name_of(out)) + (beta ? ", accumulated" : "") + (bias ? ", bias" : "") +
-                        ", rows " + s(lda) + " " + s(ldb) + " " + s(ldc);
+                        (preactivation ? ", gelu'" : "") + (a_sums ? ", sums of a" : "") + ", rows " + s(lda) + " " +
+                        s(ldb) + " " + s(ldc);
         if (batch != 1) t += ", batch " + s(batch) + " at " + s(stride_a) + " " + s(stride_b) + " " + s(stride_c);
-        if (std::min({align_a, align_b, align_c, align_bias}) < 16)
-            t += ", aligned " + s(align_a) + " " + s(align_b) + " " + s(align_c) + " " + s(align_bias);
+        if (std::min({align_a, align_b, align_c, align_vector}) < 16)
+            t += ", aligned " + s(align_a) + " " + s(align_b) + " " + s(align_c) + " " + s(align_vector);
         return t;
     }
 };
@@ -158,7 +162,13 @@ struct Matmuls::Plan {
         description.reset(d);
         set<std::int32_t>(description, CUBLASLT_MATMUL_DESC_TRANSA, key.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
         set<std::int32_t>(description, CUBLASLT_MATMUL_DESC_TRANSB, key.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
-        if (key.bias) set<std::uint32_t>(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+        // The sums of our a's rows: a is the library's B.
+        const cublasLtEpilogue_t epilogue = key.bias            ? CUBLASLT_EPILOGUE_BIAS
+                                            : key.preactivation ? CUBLASLT_EPILOGUE_DGELU
+                                            : key.a_sums        ? CUBLASLT_EPILOGUE_BGRADB
+                                                                : CUBLASLT_EPILOGUE_DEFAULT;
+        set<std::uint32_t>(description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+        if (key.preactivation) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, key.n);
         a = layout(key.in, key.a_transposed ? key.k : key.m, key.a_transposed ? key.m : key.k, key.lda, key.batch,
                    key.stride_a);
         b = layout(key.in, key.b_transposed ? key.n : key.k, key.b_transposed ? key.k : key.n, key.ldb, key.batch,
@@ -166,9 +176,15 @@ struct Matmuls::Plan {
         c = layout(key.out, key.m, key.n, key.ldc, key.batch, key.stride_c);
     }
 
+    void point_at(const Product& p) const {
+        if (p.bias) set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+        if (p.a_sums) set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.a_sums);
+        if (p.preactivation) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.preactivation);
+    }
+
     void run(cublasLtHandle_t library, void* workspace, cudaStream_t stream, const Product& p, void* to,
              const cublasLtMatmulAlgo_t& with) const {
-        if (p.bias) set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+        point_at(p);
         const cublasStatus_t status = cublaslt().matmul(library, description.get(), &p.alpha, p.b.data, b.get(),
                                                         p.a.data, a.get(), &p.beta, to, c.get(), to, c.get(), &with,
                                                         workspace, static_cast<std::size_t>(kWorkspaceBytes), stream);
@@ -196,7 +212,7 @@ private:
 struct Matmuls::State {
     Library library;
     DeviceMemory workspace = allocate(kWorkspaceBytes, "cudaMalloc of the workspace of cuBLASLt");
-    std::map<Key, Plan> plans;
+    std::map<Key, std::optional<Plan>> plans;  // without a plan: the library has no algorithm
 
     State() {
         cublasLtHandle_t handle;
@@ -207,7 +223,7 @@ struct Matmuls::State {
 
 namespace {
 
-// The library's proposals, best first as it believes.
+// The library's proposals, best first as it believes; none where it has no algorithm.
 std::vector<cublasLtMatmulAlgo_t> proposals(cublasLtHandle_t library, const auto& plan, const auto& key, int count) {
     cublasLtMatmulPreference_t p;
     check(cublaslt().preference_create(&p), "cublasLtMatmulPreferenceCreate");
@@ -228,9 +244,8 @@ std::vector<cublasLtMatmulAlgo_t> proposals(cublasLtHandle_t library, const auto
     for (int i = 0; i < found; ++i)
         if (const auto& r = results[static_cast<std::size_t>(i)]; r.state == CUBLAS_STATUS_SUCCESS)
             list.push_back(r.algo);
-    if (list.empty())
-        fail(status == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_NOT_SUPPORTED : status,
-             "cublasLtMatmulAlgoGetHeuristic " + key.text(), Here::now());
+    if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
+        fail(status, "cublasLtMatmulAlgoGetHeuristic " + key.text(), Here::now());
     return list;
 }
 
@@ -287,16 +302,17 @@ float milliseconds(cudaStream_t stream, F&& enqueue) {
 
 }  // namespace
 
-void Matmuls::choose(cudaStream_t stream, const Product& product, const Key& key, Plan& plan) {
+bool Matmuls::choose(cudaStream_t stream, const Product& product, const Key& key, Plan& plan) {
     cublasLtHandle_t library = state_->library.get();
-    if (product.bias) set(plan.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+    plan.point_at(product);
     const std::string text = key.text();
     if (const auto known = records_.find(text); known != records_.end()) {
         plan.algorithm = restored(library, plan, key, known->second);
-        return;
+        return true;
     }
     const bool search = options.search && !capturing(stream);
     const auto list = proposals(library, plan, key, search ? 8 : 1);
+    if (list.empty()) return false;
     plan.algorithm = list[0];
     if (search) {
         // Runs that accumulate would change c; they get a result of their own.
@@ -312,16 +328,22 @@ void Matmuls::choose(cudaStream_t stream, const Product& product, const Key& key
         }
     }
     records_.emplace(text, configuration_of(plan.algorithm));
+    return true;
 }
 
-Matmuls::Plan& Matmuls::plan(cudaStream_t stream, const Product& product) {
+const Matmuls::Plan* Matmuls::plan(cudaStream_t stream, const Product& product) {
     if (!state_) state_ = std::make_unique<State>();
     const Key key(product, options.tf32);
-    if (const auto known = state_->plans.find(key); known != state_->plans.end()) return known->second;
-    Plan made(key);
-    choose(stream, product, key, made);
-    return state_->plans.emplace(key, std::move(made)).first->second;
+    auto known = state_->plans.find(key);
+    if (known == state_->plans.end()) {
+        std::optional<Plan> made(std::in_place, key);
+        if (!choose(stream, product, key, *made)) made.reset();
+        known = state_->plans.emplace(key, std::move(made)).first;
+    }
+    return known->second ? &*known->second : nullptr;
 }
+
+bool Matmuls::offers(cudaStream_t stream, const Product& product) { return plan(stream, product) != nullptr; }
 
 Matmuls::Matmuls() = default;
 Matmuls::~Matmuls() = default;
@@ -338,8 +360,11 @@ std::string Matmuls::describe() const {
 
 void Matmuls::run(cudaStream_t stream, const Product& product) {
     if (product.m == 0 || product.n == 0 || product.batch == 0) return;
-    const Plan& known = plan(stream, product);
-    known.run(state_->library.get(), state_->workspace.get(), stream, product, product.c.data, known.algorithm);
+    const Plan* known = plan(stream, product);
+    if (!known)
+        fail(CUBLAS_STATUS_NOT_SUPPORTED, "cublasLtMatmulAlgoGetHeuristic " + Key(product, options.tf32).text(),
+             Here::now());
+    known->run(state_->library.get(), state_->workspace.get(), stream, product, product.c.data, known->algorithm);
 }
 
 void Matmuls::restore(const Records& records) {

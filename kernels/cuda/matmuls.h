@@ -31,20 +31,26 @@ struct Matrix {
     std::int64_t ld = 0, stride = 0;
 };
 
-// c = alpha a b + beta c + bias for each of `batch` triples of matrices, in row-major terms: a (m, k), b (k, n), c (m,
-// n). c is not read if beta is 0.
+// c = alpha a b + beta c for each of `batch` triples of matrices, in row-major terms: a (m, k), b (k, n), c (m, n). c
+// is not read if beta is 0.
 //
-//   a, b   `in`: f32 or bf16        accumulated in f32
-//   c      `out`: f32, or bf16 if `in` is; aliases neither a nor b
-//   bias   (n), of `out`'s dtype, added to every row of c; optional
+//   a, b            `in`: f32 or bf16        accumulated in f32
+//   c               `out`: f32, or bf16 if `in` is; aliases neither a nor b
 //
-// Any sizes; faster where rows begin at multiples of 16 bytes.
+// and at most one of these, without a batch:
+//
+//   bias            (n), of `out`'s dtype: added to every row of c
+//   preactivation   (m, n), of `out`'s dtype, dense: c is multiplied by gelu' of it, the tanh approximation's
+//   a_sums          (m), of `out`'s dtype: where the sums of a's rows go, overwritten
+//
+// Any sizes; faster where rows begin at multiples of 16 bytes, and only there with a preactivation.
 struct Product {
     std::int64_t m, n, k, batch = 1;
     DType in, out;
     ConstMatrix a, b;
     Matrix c;
-    const void* bias = nullptr;
+    const void *bias = nullptr, *preactivation = nullptr;
+    void* a_sums = nullptr;
     float alpha = 1, beta = 0;
 };
 
@@ -81,6 +87,8 @@ public:
     // Enqueues the product. Always on the same stream: products share the workspace. The first one allocates, which a
     // graph under capture cannot.
     void run(cudaStream_t stream, const Product& product);
+    // Whether the library has an algorithm for it; plain products and those with a bias it has at any size.
+    bool offers(cudaStream_t stream, const Product& product);
 
     // Every choice so far, and those given to restore().
     const Records& record() const { return records_; }
@@ -92,8 +100,10 @@ private:
     struct Plan;
     struct State;
 
-    Plan& plan(cudaStream_t stream, const Product& product);
-    void choose(cudaStream_t stream, const Product& product, const Key& key, Plan& plan);
+    // Null if the library has no algorithm for the product.
+    const Plan* plan(cudaStream_t stream, const Product& product);
+    // False if there is none.
+    bool choose(cudaStream_t stream, const Product& product, const Key& key, Plan& plan);
 
     std::unique_ptr<State> state_;  // handle, workspace and plans; none before the first product
     Records records_;

@@ -43,6 +43,9 @@ struct ParamSpec {
     int row_blocks = 1;
     // Rows of the matrix that exist for alignment only: they start at zero and get no gradient, so they stay zero.
     std::int64_t padding_rows = 0;
+    // Whether ops read it in the compute precision: matrices, embeddings and the biases of products. What norms read
+    // stays f32.
+    bool follows_compute = false;
 };
 
 // One parameter's memory. `copy` is what the ops read: the master itself, or its bf16 rounding.

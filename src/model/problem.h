@@ -45,7 +45,7 @@ public:
     virtual std::int64_t targets_per_sequence() const = 0;
 };
 
-// The dtype of a parameter's compute copy: matrices and embeddings follow the compute precision, vectors stay f32.
-inline DType copy_dtype(const ParamSpec& spec, DType compute) { return spec.shape.rank() == 2 ? compute : DType::f32; }
+// The dtype of a parameter's compute copy.
+inline DType copy_dtype(const ParamSpec& spec, DType compute) { return spec.follows_compute ? compute : DType::f32; }
 
 }  // namespace steepest
