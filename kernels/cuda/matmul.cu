@@ -29,10 +29,13 @@ constexpr int kThreads = 256;
 // One block sums `rows_per_block` rows of kWidth * 32 columns: each warp every eighth row, then the warps in order.
 constexpr int kWarps = kThreads / cuda::kWarp;
 
+// The place of a strip's column in shared memory: what lanes hold kWidth apart lies in different banks.
+constexpr int spread(int col) { return col + col / cuda::kWarp; }
+
 template <class T, int kWidth>
 __global__ void column_sums(float* out, const T* x, std::int64_t rows, std::int64_t cols, std::int64_t rows_per_block,
                             bool accumulate) {
-    __shared__ float partial[kWarps][cuda::kWarp * kWidth];
+    __shared__ float partial[kWarps][spread(cuda::kWarp * kWidth)];
     const int lane = threadIdx.x % cuda::kWarp, warp = threadIdx.x / cuda::kWarp;
     const std::int64_t first = std::int64_t{blockIdx.x} * (cuda::kWarp * kWidth), col = first + lane * kWidth;
     const std::int64_t begin = blockIdx.y * rows_per_block;
@@ -50,12 +53,12 @@ __global__ void column_sums(float* out, const T* x, std::int64_t rows, std::int6
             }
         }
 #pragma unroll
-    for (int j = 0; j < kWidth; ++j) partial[warp][lane * kWidth + j] = sum[j];
+    for (int j = 0; j < kWidth; ++j) partial[warp][spread(lane * kWidth + j)] = sum[j];
     __syncthreads();
     for (int c = threadIdx.x; c < cuda::kWarp * kWidth && first + c < cols; c += kThreads) {
         float* to = out + blockIdx.y * cols + first + c;
         float total = accumulate ? *to : 0.0f;
-        for (int w = 0; w < kWarps; ++w) total += partial[w][c];
+        for (int w = 0; w < kWarps; ++w) total += partial[w][spread(c)];
         *to = total;
     }
 }

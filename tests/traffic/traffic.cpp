@@ -7,6 +7,7 @@
 #include "ops/embedding.h"
 #include "ops/gelu.h"
 #include "ops/layernorm.h"
+#include "ops/matmul.h"
 #include "ops/norm.h"
 #include "ops/orthogonalize.h"
 #include "tests/harness.h"
@@ -90,6 +91,17 @@ void norms() {
                             .rstd = values<float>({n}, "rstd"),
                             .residual = values<bf16>({n, c}, "residual")},
           {{"", 8.0 * n * c + 8.0 * n + 12.0 * c, 1.1, 4.0 * c}});
+}
+
+// As a kernel, which it is where the library has no epilogue for it; check.py sees to that.
+void bias_gradient() {
+    const std::int64_t N = 16384, O = 256, C = 8;
+    count("bias gradient",
+          LinearBackwardWeight{.dweight = values<float>({O, C}, "dweight"),
+                               .dbias = values<float>({O}, "dbias"),
+                               .dy = values<bf16>({N, O}, "dy"),
+                               .x = values<bf16>({N, C}, "x")},
+          {{"column_sums", 2.0 * N * O}});
 }
 
 void elements() {
@@ -206,6 +218,6 @@ int main() {
     using namespace steepest;
     using namespace steepest::testing;
     std::printf("[");
-    norms(), elements(), ends(), orthogonalized(DType::bf16), orthogonalized(DType::f32), attention();
+    norms(), bias_gradient(), elements(), ends(), orthogonalized(DType::bf16), orthogonalized(DType::f32), attention();
     std::printf("]\n");
 }

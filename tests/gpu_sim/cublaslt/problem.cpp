@@ -2,6 +2,9 @@
 
 #include "tests/gpu_sim/runtime/library.h"
 
+#include <cstdlib>
+#include <string_view>
+
 namespace gpu_sim {
 
 namespace {
@@ -30,8 +33,16 @@ void check_layout(const char* name, const Layout& l) {
             which + std::to_string(l.batches) + " matrices in the batch");
 }
 
+// GPU_SIM_GRADIENT_EPILOGUES=refused: as a version of the library would that has no such kernel for any product.
+bool refuses_gradient_epilogues() {
+    static const char* value = std::getenv("GPU_SIM_GRADIENT_EPILOGUES");
+    return value && std::string_view(value) == "refused";
+}
+
 void check_epilogue(const Problem& p) {
     const Description& d = p.description;
+    const bool gradient = p.bias_gradient() || d.epilogue == CUBLASLT_EPILOGUE_DGELU;
+    require(!gradient || !refuses_gradient_epilogues(), CUBLAS_STATUS_NOT_SUPPORTED, "an epilogue of a gradient");
     switch (d.epilogue) {
         case CUBLASLT_EPILOGUE_DEFAULT:
             return;
