@@ -28,6 +28,11 @@ STEEPEST_SIMD void scale(float* u, const float* g, std::int64_t n, float factor,
     for (std::int64_t i = 0; i < n; ++i) u[i] = gain * (factor * g[i]);
 }
 
+STEEPEST_SIMD void add_scaled(float* x, const float* y, std::int64_t n, float a, float b) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) x[i] = a * x[i] + b * y[i];
+}
+
 struct Ema {
     float gradient_scale, b1, b2, gain;
 };
@@ -276,6 +281,17 @@ void run(Cpu& cpu, const AveragePoint& op) {
             dispatch_float(op.to[c.tensor].dtype,
                            [&]<class T>() { convert(op.to[c.tensor].as<T>() + c.begin + i, piece, count); });
         }
+    });
+}
+
+void run(Cpu& cpu, const AddScaled& op) {
+    if (closed(op.gate)) return;
+    cpu::for_each_chunk(cpu, op.x, [&](const cpu::Chunk& c) {
+        const float b = op.factors ? op.b * op.factors.as<float>()[c.tensor] : op.b;
+        if (op.a == 0)
+            scale(at(op.x, c), at(op.y, c), c.count, b, 1);
+        else
+            add_scaled(at(op.x, c), at(op.y, c), c.count, op.a, b);
     });
 }
 

@@ -45,6 +45,15 @@ void run(Cpu&, const MomoFactor& op) {
     *op.factor.as<float>() = decrease > limit ? static_cast<float>(limit / decrease) : 1;
 }
 
+void run(Cpu&, const Choose& op) {
+    const float *a = op.a.as<float>(), *b = op.b.as<float>(), *limits = op.limits.as<float>();
+    for (std::int64_t i = 0; i < op.first.count(); ++i) {
+        const bool yes = a[i] <= limits[i] * b[i];
+        op.first.as<float>()[i] = yes ? op.gains.as<float>()[i] : 0;
+        op.second.as<float>()[i] = yes ? 0 : 1;
+    }
+}
+
 void run(Cpu&, const ClippedLength& op) {
     *op.factor.as<float>() = static_cast<float>(std::min(double(op.largest), value(op.decrease)));
 }

@@ -1,8 +1,7 @@
 #pragma once
 // Products of many matrices of different sizes in one launch, with what follows them fused:
 //     to = alpha op(a, b) + beta from + identity I
-// where op(a, b) is a b^T for a symmetric result, of which only the tiles on and above the diagonal are computed and
-// mirrored, and a b otherwise. Sums are f32; the result is rounded once, where it is stored.
+// Sums are f32; the result is rounded once, where it is stored.
 #include "kernels/cuda/cuda.h"
 #include "ops/op.h"
 
@@ -19,10 +18,14 @@ struct Matrices {
     int pitch = 0;
 };
 
+// What is multiplied. symmetric is a b^T too, with a result that is known to be symmetric: only the tiles on and above
+// the diagonal are computed, and mirrored. a^T b and a b^T are there for f32 only.
+enum class Form { a_b, at_b, a_bt, symmetric };
+
 struct Product {
     Matrices to, a, b, from;  // from: pitch 0 for none
     int rows = 0, cols = 0;   // of to
-    int depth = 0;            // columns of a; 0 leaves beta from + identity I
+    int depth = 0;            // of the sums; 0 leaves beta from + identity I
     int count = 0;
     int tiles = 0;  // of one matrix; filled in by multiply()
 };
@@ -32,9 +35,10 @@ struct Products {
 
     void* memory;  // aligned to 16 bytes; f32 or bf16
     DType dtype;
-    bool symmetric;
+    Form form;
     float alpha = 1, beta = 0, identity = 0;
     const float* gate = nullptr;  // optional: zero there, and nothing is done
+    bool packed = true;           // false: rows begin anywhere, end at their last column and are f32; slower
     int size = 0;
     std::array<Product, kMost> list = {};
 };

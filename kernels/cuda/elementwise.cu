@@ -264,6 +264,22 @@ struct Averaged {
     __device__ void apply(float* x, const Constants& s) const { x[0] = fmaf(-s.rest, x[2], x[1]) * s.inverse; }
 };
 
+template <bool kAdds>
+struct Add {
+    static constexpr int kArrays = 2;  // x, y
+    static constexpr unsigned kReads = kAdds ? bits({0, 1}) : bits({1}), kWrites = bits({0}), kMixed = 0;
+    float a, b;
+    const float* factors;
+
+    __device__ float at(const auto& tensor) const { return factors ? b * factors[tensor.index] : b; }
+    __device__ void apply(float* x, float factor) const {
+        if constexpr (kAdds)
+            x[0] = fmaf(factor, x[1], a * x[0]);
+        else
+            x[0] = factor * x[1];
+    }
+};
+
 struct Convert {
     static constexpr int kArrays = 2;  // to, from
     static constexpr unsigned kReads = bits({1}), kWrites = bits({0}), kMixed = bits({0, 1});
@@ -359,6 +375,13 @@ void run(Cuda& cuda, const AveragedUpdate& op) {
 
 void run(Cuda& cuda, const AveragePoint& op) {
     for_each(cuda, {&op.to, &op.y, &op.z}, Averaged{.mix = cuda::data<float>(op.mix)}, {});
+}
+
+void run(Cuda& cuda, const AddScaled& op) {
+    const auto go = [&]<bool kReads>() {
+        for_each(cuda, {&op.x, &op.y}, Add<kReads>{op.a, op.b, cuda::data<float>(op.factors)}, op.gate);
+    };
+    op.a == 0 ? go.operator()<false>() : go.operator()<true>();
 }
 
 void run(Cuda& cuda, const Copy& op) { for_each(cuda, {&op.to, &op.from}, Convert{}, op.gate); }

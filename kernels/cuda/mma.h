@@ -44,6 +44,12 @@ __device__ inline void copy_async(void* to, const void* from, bool valid = true)
     const int bytes = valid ? 16 : 0;
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(address), "l"(from), "r"(bytes) : "memory");
 }
+// The same of 4 bytes, aligned to 4.
+__device__ inline void copy_async_four_bytes(void* to, const void* from, bool valid = true) {
+    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(to));
+    const int bytes = valid ? 4 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(address), "l"(from), "r"(bytes) : "memory");
+}
 __device__ inline void commit_copies() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
 // Until at most `kPending` of this thread's newest groups are under way. A barrier must follow before other threads'
 // copies are read.

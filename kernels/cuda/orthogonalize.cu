@@ -290,7 +290,13 @@ public:
 
 private:
     void multiply(bool symmetric, float alpha, float beta, float identity, auto&& product_of) {
-        Products all{op_.scratch.data, op_.compute, symmetric, alpha, beta, identity, cuda::data<float>(op_.gate)};
+        Products all{.memory = op_.scratch.data,
+                     .dtype = op_.compute,
+                     .form = symmetric ? cuda::Form::symmetric : cuda::Form::a_b,
+                     .alpha = alpha,
+                     .beta = beta,
+                     .identity = identity,
+                     .gate = cuda::data<float>(op_.gate)};
         for (const Batch& batch : chunk_) {
             Product p = product_of(batch);
             p.count = static_cast<int>(batch.members.size());

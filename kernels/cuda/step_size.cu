@@ -54,6 +54,15 @@ __global__ void momo_factor(const Momo m) {
     *m.factor = decrease > limit ? static_cast<float>(limit / decrease) : 1;
 }
 
+__global__ void __launch_bounds__(kThreads) choose(float* first, float* second, const float* a, const float* b,
+                                                   const float* limits, const float* gains, std::int64_t count) {
+    for (std::int64_t i = threadIdx.x; i < count; i += kThreads) {
+        const bool yes = a[i] <= limits[i] * b[i];
+        first[i] = yes ? gains[i] : 0;
+        second[i] = yes ? 0 : 1;
+    }
+}
+
 __global__ void clipped_length(float* factor, const float* decrease, float largest) {
     *factor = fminf(largest, *decrease);
 }
@@ -81,6 +90,12 @@ void run(Cuda& cuda, const MomoFactor& op) {
                       .beta = cuda::data<float>(op.beta),
                       .gate = cuda::data<float>(op.gate),
                       .floor = op.floor});
+}
+
+void run(Cuda& cuda, const Choose& op) {
+    cuda::launch(cuda, {1, kThreads}, choose, cuda::data<float>(op.first), cuda::data<float>(op.second),
+                 cuda::data<float>(op.a), cuda::data<float>(op.b), cuda::data<float>(op.limits),
+                 cuda::data<float>(op.gains), op.first.count());
 }
 
 void run(Cuda& cuda, const ClippedLength& op) {

@@ -20,8 +20,10 @@ double unit(std::uint32_t high, std::uint32_t low) {
 
 }  // namespace
 
-Random::Random(std::uint64_t seed, std::string_view purpose, std::uint64_t step)
-    : step_{static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32)} {
+Random::Random(const Key& key, std::uint64_t step)
+    : key_(key), step_{static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32)} {}
+
+Random::Random(std::uint64_t seed, std::string_view purpose, std::uint64_t step) : Random(Key{}, step) {
     const std::uint64_t h = fnv1a(purpose);
     const Philox4 k = philox({static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(h >> 32), 0, 0},
                              {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});

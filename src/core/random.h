@@ -23,7 +23,12 @@ constexpr Philox4 philox(Philox4 counter, std::array<std::uint32_t, 2> key) {
 // One stream: seed and purpose make the key; (step, index) the counter.
 class Random {
 public:
+    using Key = std::array<std::uint32_t, 2>;
+
     Random(std::uint64_t seed, std::string_view purpose, std::uint64_t step = 0);
+    // The key of a stream, for those who draw from it elsewhere, and the stream of a key.
+    const Key& key() const { return key_; }
+    Random(const Key& key, std::uint64_t step);
 
     // Four words of block `index`.
     Philox4 words(std::uint64_t index) const {
@@ -40,7 +45,7 @@ public:
     std::uint64_t below(std::uint64_t n, std::uint64_t index) const;
 
 private:
-    std::array<std::uint32_t, 2> key_;
+    Key key_;
     std::array<std::uint32_t, 2> step_;
 };
 

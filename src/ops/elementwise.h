@@ -222,6 +222,30 @@ struct WeightUpdate {
 void run(Cpu&, const WeightUpdate&);
 void run(Cuda&, const WeightUpdate&);
 
+// x[i] = a x[i] + b factors[i] y[i], the factors being ones where they are not given; with a = 0 x is not read.
+//
+//   factors   (n) f32, optional
+struct AddScaled {
+    static constexpr std::string_view name = "AddScaled";
+
+    TensorList x, y;
+    float a = 1, b = 1;
+    ConstTensor factors = {};
+    ConstTensor gate = {};
+
+    void check() const {
+        require_matching(x, y, name, "x and y must match");
+        require(!factors || (factors.dtype == DType::f32 && factors.count() == static_cast<std::int64_t>(x.size())),
+                name, "factors must be f32, one a tensor");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : x) visit("x", t);
+        for (const Tensor& t : y) visit("y", t);
+    }
+};
+void run(Cpu&, const AddScaled&);
+void run(Cuda&, const AddScaled&);
+
 // to[i] = from[i], converting between f32 and bf16.
 struct Copy {
     static constexpr std::string_view name = "Copy";

@@ -1,6 +1,6 @@
 #pragma once
-// How long a step is, decided on the device from inner products of estimates, directions, gradients and weights. What
-// goes in and out are single f32 numbers, or one a tensor.
+// How long a step is, and where it leads, decided on the device from inner products of estimates, directions, gradients
+// and weights. What goes in and out are single f32 numbers, or one a tensor.
 #include "ops/op.h"
 
 namespace steepest {
@@ -101,5 +101,26 @@ struct ClippedLength {
 };
 void run(Cpu&, const ClippedLength&);
 void run(Cuda&, const ClippedLength&);
+
+// Which of two directions a tensor takes, as factors of both:
+//   first[i], second[i] = gains[i], 0 where a[i] <= limits[i] b[i];  0, 1 elsewhere
+// All (n) f32.
+struct Choose {
+    static constexpr std::string_view name = "Choose";
+
+    Tensor first, second;
+    ConstTensor a, b, limits, gains;
+
+    void check() const {
+        for (const ConstTensor t : {ConstTensor(first), ConstTensor(second), a, b, limits, gains})
+            require(t.dtype == DType::f32 && t.count() == first.count(), name, "one f32 a tensor each");
+    }
+    void tensors(auto&& visit) const {
+        visit("first", first), visit("second", second);
+        visit("a", a), visit("b", b), visit("limits", limits), visit("gains", gains);
+    }
+};
+void run(Cpu&, const Choose&);
+void run(Cuda&, const Choose&);
 
 }  // namespace steepest

@@ -96,6 +96,8 @@ TEST(Elementwise, AClosedGateWritesNothing) {
                                            .weight_decay = zero,
                                            .gate = gate});
         });
+        check("AddScaled", m, g, g,
+              [&] { run(the_device(), AddScaled{.x = m.tensors(), .y = g.tensors(), .gate = gate}); });
         check("Copy", u, m, g, [&] { run(the_device(), Copy{.to = u.tensors(), .from = g.tensors(), .gate = gate}); });
     }
 }
@@ -109,6 +111,34 @@ TEST(Elementwise, AnEmptyListIsNothing) {
         WeightUpdate{
             .weights = {}, .copies = {}, .directions = {}, .factors = {}, .learning_rate = one, .weight_decay = one});
     run(the_device(), Copy{.to = {}, .from = {}});
+    run(the_device(), AddScaled{.x = {}, .y = {}});
+}
+
+// Two products and a sum are three roundings; inputs are below 5.
+TEST(Elementwise, AddScaledTakesAFactorATensor) {
+    Guarded<float> factors(Shape{static_cast<std::int64_t>(kSizes.size())},
+                           normal(static_cast<std::int64_t>(kSizes.size()), "factors"));
+    const List x("x"), y("y");
+    for (const float a : {0.0f, -0.75f})
+        for (const bool with : {false, true}) {
+            const auto got = on_all_backends([&](Device device) {
+                List out = a == 0 ? List::blank() : x, from = y;
+                run(device, AddScaled{.x = out.tensors(),
+                                      .y = from.tensors(),
+                                      .a = a,
+                                      .b = 1.5f,
+                                      .factors = with ? ConstTensor(factors) : ConstTensor()});
+                return Outputs{out.values()};
+            });
+            std::vector<double> expected;
+            for (std::size_t t = 0; t < kSizes.size(); ++t) {
+                const auto before = x[t], added = y[t];
+                const double factor = 1.5 * (with ? factors.as_double()[t] : 1);
+                for (std::size_t i = 0; i < before.size(); ++i)
+                    expected.push_back(double(a) * before[i] + factor * added[i]);
+            }
+            expect_close("x", got[0], expected, {4 * kF32 * 5 * 5, 0});
+        }
 }
 
 }  // namespace

@@ -104,5 +104,23 @@ TEST(ClippedLength, IsTheSmaller) {
     EXPECT_EQ(got, (Outputs{{0.25f}, {2}}));
 }
 
+TEST(Choose, TakesOneOfTwo) {
+    const auto a = numbers("a"), b = numbers("b"), limits = numbers("limits"), gains = numbers("gains");
+    const auto got = on_all_backends([&](Device device) {
+        Guarded<float> first(Shape{kCount}), second(Shape{kCount});
+        run(device, Choose{.first = first, .second = second, .a = a, .b = b, .limits = limits, .gains = gains});
+        EXPECT_TRUE(first.guards_intact() && second.guards_intact());
+        return Outputs{first.values(), second.values()};
+    });
+    int taken = 0;
+    for (std::size_t i = 0; i < kCount; ++i) {
+        const bool yes = a.values()[i] <= limits.values()[i] * b.values()[i];
+        EXPECT_EQ(got[0][i], yes ? gains.values()[i] : 0);
+        EXPECT_EQ(got[1][i], yes ? 0 : 1);
+        taken += yes;
+    }
+    EXPECT_TRUE(taken > 50 && taken < 250) << taken;
+}
+
 }  // namespace
 }  // namespace steepest

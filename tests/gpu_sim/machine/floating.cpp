@@ -89,6 +89,18 @@ struct Reciprocal {
         return T(1) / a;
     }
 };
+// rcp.approx.ftz.f64: of the upper half of the operand, the upper half of the result; numbers that are not normal count
+// as zeros. What follows it in libdevice's code refines it.
+struct GrossReciprocal {
+    double operator()(double a) const {
+        const double upper = upper_half(a);
+        const double r = upper_half(1 / (std::fpclassify(upper) == FP_SUBNORMAL ? std::copysign(0.0, upper) : upper));
+        return std::fpclassify(r) == FP_SUBNORMAL ? std::copysign(0.0, r) : r;
+    }
+    static double upper_half(double x) {
+        return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & 0xFFFFFFFF00000000u);
+    }
+};
 struct ReciprocalRoot {
     template <class T>
     T operator()(T a) const {
@@ -270,12 +282,15 @@ void decode_only_floating(Decoding& d) { decode_floating(d, d.take_type()); }
 
 void decode_floating(Decoding& d, Type type) {
     const bool flush = d.take("ftz"), saturate = d.take("sat"), nan = d.take("NaN");
-    d.take("approx");
+    const bool approximate = d.take("approx");
     d.take("full");
     const Rounding rounding = take_rounding(d);
     const std::string_view base = d.base();
     if (type == Type::f64) {
-        if (rounding == Rounding::kNearest && !flush && !saturate && !nan) d.in.run = double_handler(base);
+        if (base == "rcp" && approximate && flush)
+            d.in.run = map<GrossReciprocal, double, double>;
+        else if (rounding == Rounding::kNearest && !flush && !saturate && !nan)
+            d.in.run = double_handler(base);
     } else if (rounding == Rounding::kZero) {
         d.in.run = directed<Rounding::kZero>(base, flush, saturate);
     } else if (rounding == Rounding::kDown) {
