@@ -195,5 +195,27 @@ TEST(Estimators, ThePlainGradientKeepsNothing) {
     EXPECT_EQ(Rig(one_group(1, dual_ema(0, 0.9)), {matrix("w", 8, 8)}).entries.size(), 1u);
 }
 
+// Averages that start at their first value do so at the first good step: what a bad one before it changes is nothing.
+TEST(Start, IsTheFirstGoodStep) {
+    for (
+        const std::string pipeline :
+        {R"("groups": {"all": {"match": "rest", "learning_rate": 0.1,
+              "estimator": {"type": "dual_ema", "b1": 0.9, "b2": 0.9, "start": "gradient"}}})",
+         R"("groups": {"all": {"match": "rest", "learning_rate": 0.1, "estimator": {"type": "adam", "start": "gradient"}}})",
+         R"("step_size": "momo", "groups": {"all": {"match": "rest", "learning_rate": 1,
+              "estimator": {"type": "dual_ema", "b1": 0.9, "b2": 0.9, "start": "gradient"}}})"}) {
+        const auto walk = [&](int bad_steps) {
+            Rig rig(optimizer_from(R"({"schedule": {"type": "constant"}, )" + pipeline + "}"), {matrix("w", 64, 24)});
+            rig.set_weights(0, normal(kSize, "weights"));
+            for (int t = 1; t <= bad_steps; ++t) rig.set_gradient(0, gradient(7)), rig.step(1, 0, 0, 3);
+            for (int t = 1; t <= 3; ++t) rig.set_gradient(0, gradient(t)), rig.step(1, 0, 1, 2);
+            return rig.weights(0);
+        };
+        const std::vector<float> straight = walk(0);
+        EXPECT_TRUE(same_bytes(walk(1), straight)) << pipeline;
+        EXPECT_TRUE(same_bytes(walk(2), straight)) << pipeline;
+    }
+}
+
 }  // namespace
 }  // namespace steepest::testing

@@ -7,6 +7,7 @@
 // b2) steps.
 #include "core/registry.h"
 #include "ops/elementwise.h"
+#include "optim/decays.h"
 #include "optim/estimator/correction.h"
 
 #include <cmath>
@@ -36,7 +37,7 @@ public:
             f("correction", correction, "variance reduction: what the averages are taken of; null: gradients");
         }
     };
-    explicit Adam(Options options) : options_(std::move(options)) {
+    explicit Adam(Options options) : options_(std::move(options)), decays_(options_.start == "gradient") {
         if (options_.correction) correction_.emplace(*options_.correction, options_.b1);
     }
 
@@ -46,41 +47,39 @@ public:
     void prepare(Binding& binding) override {
         if (keeps_average()) {
             binding.state("m", &m_);
-            binding.scalar("b1", &b1_);
             binding.scalar("m_correction", &m_correction_);
         }
         binding.state("v", &v_);
-        binding.scalar("b2", &b2_);
+        decays_.prepare(binding);
         binding.scalar("v_correction", &v_correction_);
         if (!correction_) return;
         correction_->prepare(binding);
         binding.scalar("one", &one_);
     }
     void begin_step(std::int64_t step) override {
-        const bool from_zero = options_.start == "zero", first = step == 1 && !from_zero;
-        b2_.set(first ? 0 : options_.b2);
-        if (keeps_average()) {
-            b1_.set(first ? 0 : options_.b1);
-            m_correction_.set(from_zero ? bias_correction(options_.b1, step) : 1);
-        }
+        const bool from_zero = options_.start == "zero";
+        decays_.set({options_.b1, options_.b2});
+        if (keeps_average()) m_correction_.set(from_zero ? bias_correction(options_.b1, step) : 1);
         v_correction_.set(from_zero ? bias_correction(options_.b2, step) : 1);
         if (correction_) correction_->begin_step(), one_.set(1);
     }
     void estimate(const Binding& binding) override {
         if (correction_) correction_->correct(binding), correction_->clip(binding);
+        decays_.begin(binding);
         AdamEstimate op{.u = binding.gradients,
                         .m = m_,
                         .v = v_,
                         .g = binding.gradients,
                         .gradient_scale = correction_ ? one_.tensor() : binding.gradient_scale,
                         .b1 = {},
-                        .b2 = b2_.tensor(),
+                        .b2 = decays_[1],
                         .m_correction = {},
                         .v_correction = v_correction_.tensor(),
                         .gate = binding.ok,
                         .epsilon = options_.epsilon};
-        if (keeps_average()) op.b1 = b1_.tensor(), op.m_correction = m_correction_.tensor();
+        if (keeps_average()) op.b1 = decays_[0], op.m_correction = m_correction_.tensor();
         run(binding.device, op);
+        decays_.end(binding);
     }
 
 private:
@@ -93,7 +92,8 @@ private:
     Options options_;
     std::optional<Correction> correction_;
     TensorList m_, v_;
-    Scalar b1_, b2_, m_correction_, v_correction_, one_;
+    Decays<2> decays_;
+    Scalar m_correction_, v_correction_, one_;
 };
 
 const Register<Estimator, Adam> registered("adam", "ratio of the gradient's moving average to its root mean square");

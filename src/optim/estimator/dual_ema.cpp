@@ -2,9 +2,10 @@
 //   U = b1 M + (1 - b1) G;   M = b2 M + (1 - b2) G;   form sum: U / (1 - b2)
 // (0, 0) is the gradient itself, (b, b) the exponential average, (b^2, b) Nesterov's momentum (K. Jordan et al.,
 // "Muon", 2024), (0.9, 0.99) Lion (Chen et al. 2023, arXiv:2302.06675, algorithm 2). The form sum makes momentum what
-// torch's SGD has: buf = b buf + G. State: m, or nothing for (0, 0).
+// torch's SGD has: buf = b buf + G. State: m, or nothing for (0, 0); with start gradient that of decays.h.
 #include "core/registry.h"
 #include "ops/elementwise.h"
+#include "optim/decays.h"
 #include "optim/estimator.h"
 
 namespace steepest {
@@ -26,18 +27,15 @@ public:
             f("start", start, "of the average: zero, or the first gradient", OneOf{"zero", "gradient"});
         }
     };
-    explicit DualEmaEstimator(Options options) : options_(std::move(options)) {}
+    explicit DualEmaEstimator(Options options) : options_(std::move(options)), decays_(options_.start == "gradient") {}
 
     void prepare(Binding& binding) override {
         if (!keeps_average()) return;
         binding.state("m", &m_);
-        binding.scalar("b1", &b1_);
-        binding.scalar("b2", &b2_);
+        decays_.prepare(binding);
     }
-    void begin_step(std::int64_t step) override {
-        if (!keeps_average()) return;
-        const bool first = step == 1 && options_.start == "gradient";
-        b1_.set(first ? 0 : options_.b1), b2_.set(first ? 0 : options_.b2);
+    void begin_step(std::int64_t) override {
+        if (keeps_average()) decays_.set({options_.b1, options_.b2});
     }
     void estimate(const Binding& binding) override {
         DualEma op{.u = binding.gradients,
@@ -48,8 +46,11 @@ public:
                    .b2 = {},
                    .gate = binding.ok,
                    .gain = options_.form == "sum" ? 1 / (1 - options_.b2) : 1};
-        if (keeps_average()) op.b1 = b1_.tensor(), op.b2 = b2_.tensor();
+        if (!keeps_average()) return run(binding.device, op);
+        decays_.begin(binding);
+        op.b1 = decays_[0], op.b2 = decays_[1];
         run(binding.device, op);
+        decays_.end(binding);
     }
 
 private:
@@ -57,7 +58,7 @@ private:
 
     Options options_;
     TensorList m_;
-    Scalar b1_, b2_;
+    Decays<2> decays_;
 };
 
 const Register<Estimator, DualEmaEstimator> registered(
