@@ -87,36 +87,65 @@ struct Measured {
     double model_flops = 0, optimizer_flops = 0, peak = 0, resident_mib = 0, state_bytes = 0, parameters = 0;
     int gradients = 1;
     OpProfile profile;
+
+    void add(const StepReport& report) {
+        seconds.push_back(report.seconds), optimizer_seconds.push_back(report.optimizer_seconds);
+    }
 };
 
-Measured measure(RunConfig config, const Options& options, bool profile, bool peak = true) {
-    const RandomShard shard(config, options.steps + options.warmup);
-    config.data = {.train = {shard.path()}, .validation = {}, .validation_fraction = 0};
-    config.evaluation.every = 0;
-    const std::unique_ptr<Communicator> comm = make_single();
-    Backend backend(config);
-    Stepper stepper(config, *comm);
-    stepper.allocate(backend.device());
-    stepper.runner().parameters().initialize(config.init_seed());
-
-    Measured m;
-    m.model_flops = stepper.model_flops(), m.optimizer_flops = stepper.optimizer_flops();
-    m.state_bytes = static_cast<double>(stepper.state_bytes());
-    m.parameters = static_cast<double>(stepper.runner().parameters().count());
-    m.gradients = stepper.oracle().gradients_per_step();
-    TokenStreamHash hash;
-    for (int step = 1; step <= options.warmup + options.steps; ++step) {
-        if (profile && step == options.warmup + 1) hooks(backend.device()).profile = &m.profile;
-        const StepReport report = stepper.step(step, hash);
-        if (step <= options.warmup) continue;
-        m.seconds.push_back(report.seconds), m.optimizer_seconds.push_back(report.optimizer_seconds);
+// A run of random tokens, stepped by hand.
+class Bench {
+public:
+    Bench(const RunConfig& config, int steps)
+        : shard_(config, steps), config_(on_shard(config)), backend_(config_), stepper_(config_, *comm_) {
+        stepper_.allocate(backend_.device());
+        stepper_.runner().parameters().initialize(config_.init_seed());
     }
-    hooks(backend.device()).profile = nullptr;
-    if (peak) m.peak = peak_flops(backend.device(), config.precision.dtype(), options.gemm);
+
+    const RunConfig& config() const { return config_; }
+    Backend& backend() { return backend_; }
+    StepReport step() { return stepper_.step(++taken_, hash_); }
+    // All that is known without a step.
+    Measured sizes() {
+        Measured m;
+        m.model_flops = stepper_.model_flops(), m.optimizer_flops = stepper_.optimizer_flops();
+        m.state_bytes = static_cast<double>(stepper_.state_bytes());
+        m.parameters = static_cast<double>(stepper_.runner().parameters().count());
+        m.gradients = stepper_.oracle().gradients_per_step();
+        return m;
+    }
+
+private:
+    RunConfig on_shard(RunConfig config) const {
+        config.data = {.train = {shard_.path()}, .validation = {}, .validation_fraction = 0};
+        config.evaluation.every = 0;
+        return config;
+    }
+
+    RandomShard shard_;
+    RunConfig config_;
+    std::unique_ptr<Communicator> comm_ = make_single();
+    Backend backend_;
+    Stepper stepper_;
+    TokenStreamHash hash_;
+    std::int64_t taken_ = 0;
+};
+
+Measured measure(const RunConfig& config, const Options& options, bool profile) {
+    Bench bench(config, options.steps + options.warmup);
+    Measured m = bench.sizes();
+    const Device device = bench.backend().device();
+    for (int step = 1; step <= options.warmup + options.steps; ++step) {
+        if (profile && step == options.warmup + 1) hooks(device).profile = &m.profile;
+        const StepReport report = bench.step();
+        if (step > options.warmup) m.add(report);
+    }
+    hooks(device).profile = nullptr;
+    m.peak = peak_flops(device, config.precision.dtype(), options.gemm);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     m.resident_mib = static_cast<double>(usage.ru_maxrss) / 1024;
-    if (peak) std::fprintf(stderr, "%s\n", backend.describe().c_str());
+    std::fprintf(stderr, "%s\n", bench.backend().describe().c_str());
     return m;
 }
 
@@ -185,12 +214,13 @@ void bench_ops(const Options& options) {
     std::printf("%s", table.text().c_str());
 }
 
-// Every preset on the same model and batch, against AdamW.
+// Every preset on the same model and batch, step by step in turn with AdamW: what else the machine does meets both, and
+// the ratio is the median of those of neighbours.
 void bench_optimizers(const Options& options) {
-    const auto with = [&](const std::string& optimizer) {
-        Options o = options;
-        o.config.sets.push_back("optimizer=" + optimizer);
-        return measure(o.config.load(), o, false, false);
+    const auto bench = [&](const std::string& optimizer) {
+        ConfigArguments arguments = options.config;
+        arguments.sets.push_back("optimizer=" + optimizer);
+        return std::make_unique<Bench>(arguments.load(), options.steps + options.warmup);
     };
     report::Table table({{"optimizer", "", report::Align::left},
                          {"median", "ms"},
@@ -199,11 +229,16 @@ void bench_optimizers(const Options& options) {
                          {"optimizer", "GFLOP"},
                          {"state", "bytes/parameter"},
                          {"gradients", "1/step"}});
-    const double adamw = median(with("adamw").seconds);
     for (const PresetInfo& preset : list_presets("optimizers")) {
-        const Measured m = with(preset.name);
-        const double seconds = median(m.seconds);
-        table.add({preset.name, report::fixed(seconds * 1e3, 1), report::fixed(seconds / adamw, 2) + "x",
+        const auto adamw = bench("adamw"), other = bench(preset.name);
+        Measured m = other->sizes();
+        std::vector<double> ratios;
+        for (int step = 1; step <= options.warmup + options.steps; ++step) {
+            const double against = adamw->step().seconds;
+            const StepReport report = other->step();
+            if (step > options.warmup) m.add(report), ratios.push_back(report.seconds / against);
+        }
+        table.add({preset.name, report::fixed(median(m.seconds) * 1e3, 1), report::fixed(median(ratios), 2) + "x",
                    report::fixed(median(m.optimizer_seconds) * 1e3, 1), report::fixed(m.optimizer_flops * 1e-9, 3),
                    report::fixed(m.state_bytes / m.parameters, 2), std::to_string(m.gradients)});
     }
