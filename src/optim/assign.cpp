@@ -46,6 +46,8 @@ Member member_of(const std::string& name, const GroupConfig& group, const ParamS
         if (!matrix && b->geometry.make()->needs_matrices()) refuse("geometry", b->geometry.type());
         if (!matrix && scaling_needs_matrices(b->scaling)) refuse("scaling", b->scaling);
     }
+    if (!matrix && group.estimator.make()->needs_matrices()) refuse("estimator", group.estimator.type());
+    if (!matrix && group.gradient.make()->needs_matrices()) refuse("gradient", group.gradient.type());
     if (!matrix && group.precondition.make()->needs_matrices()) refuse("precondition", group.precondition.type());
     if (!matrix && group.refinement.make()->needs_matrices()) refuse("refinement", group.refinement.type());
     const int blocks = group.split_qkv && matrix ? spec.row_blocks : 1;

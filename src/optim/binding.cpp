@@ -2,6 +2,13 @@
 
 namespace steepest {
 
+namespace {
+
+// Floats that a tensor of a list takes: each begins at a multiple of 64 bytes, as single ones do.
+std::int64_t padded(const Shape& shape) { return (shape.count() + 15) / 16 * 16; }
+
+}  // namespace
+
 Shape Member::block_shape() const { return blocks == 1 ? spec->shape : Shape{spec->shape[0] / blocks, spec->shape[1]}; }
 
 void Member::append_blocks(TensorList& list, Tensor whole) const {
@@ -15,12 +22,16 @@ Binding::Binding(std::string name, std::string stage, std::span<const Member> me
     for (const Member& m : members_) shapes_.insert(shapes_.end(), m.blocks, m.block_shape());
 }
 
-void Binding::state(std::string tensor, TensorList* list) {
-    states_.push_back({std::move(tensor), list, false, std::deque<Tensor>(members_.size())});
+void Binding::state(std::string tensor, TensorList* list) { state(std::move(tensor), list, {}); }
+
+void Binding::state(std::string tensor, TensorList* list, std::function<Shape(const Shape&)> shape) {
+    states_.push_back({std::move(tensor), list, std::move(shape), std::deque<Tensor>(members_.size())});
 }
 
-void Binding::row_state(std::string tensor, TensorList* list) {
-    states_.push_back({std::move(tensor), list, true, std::deque<Tensor>(members_.size())});
+Shape Binding::State::shape(const Member& member) const {
+    if (!block) return member.spec->shape;
+    const Shape one = block(member.block_shape());
+    return {member.blocks * one[0], one[1]};
 }
 
 void Binding::number_state(std::string tensor, Tensor* slot) { numbers_.emplace_back(std::move(tensor), slot); }
@@ -29,11 +40,17 @@ void Binding::scratch(std::string tensor, Tensor* slot, DType dtype, Shape shape
     scratch_.push_back({std::move(tensor), slot, dtype, shape});
 }
 
-void Binding::axis_scratch(std::string tensor, Axis axis, TensorList* list) {
+void Binding::scratch(std::string tensor, std::vector<Shape> shapes, TensorList* list) {
     std::int64_t count = 0;
-    for (const Shape& shape : shapes_) count += along(shape, axis);
-    axis_scratch_.push_back({list, axis, {}});
-    scratch(std::move(tensor), &axis_scratch_.back().whole, DType::f32, {count});
+    for (const Shape& shape : shapes) count += padded(shape);
+    list_scratch_.push_back({list, std::move(shapes), {}});
+    scratch(std::move(tensor), &list_scratch_.back().whole, DType::f32, {count});
+}
+
+void Binding::axis_scratch(std::string tensor, Axis axis, TensorList* list) {
+    std::vector<Shape> shapes;
+    for (const Shape& shape : shapes_) shapes.push_back({along(shape, axis)});
+    scratch(std::move(tensor), std::move(shapes), list);
 }
 
 void Binding::scalar(std::string name, Scalar* scalar) { scalars_.push_back({std::move(name), scalar}); }
@@ -42,9 +59,13 @@ void Binding::scalars(std::string name, std::int64_t count, Scalars* scalars) {
     scalar_blocks_.push_back({std::move(name), count, scalars});
 }
 
-std::int64_t Binding::state_bytes(const ParamSpec& spec) const {
+Random::Key Binding::stream(std::string_view purpose) const {
+    return Random(seed, name_ + "/" + stage_ + "/" + std::string(purpose)).key();
+}
+
+std::int64_t Binding::state_bytes(const Member& member) const {
     std::int64_t bytes = 0;
-    for (const State& s : states_) bytes += s.shape(spec).count() * size_of(DType::f32);
+    for (const State& s : states_) bytes += s.shape(member).count() * size_of(DType::f32);
     return bytes;
 }
 
@@ -52,7 +73,7 @@ void Binding::plan(Layout& state, Layout& scratch, StepScalars& scalars) {
     for (State& s : states_)
         for (std::size_t i = 0; i < members_.size(); ++i)
             state.add(members_[i].spec->name + "/" + stage_ + "/" + s.tensor, &s.slots[i], DType::f32,
-                      s.shape(*members_[i].spec));
+                      s.shape(members_[i]));
     for (const auto& [tensor, slot] : numbers_) state.add(name_ + "/" + stage_ + "/" + tensor, slot, DType::f32, {1});
     for (const Scratch& s : scratch_) scratch.add(name_ + "/" + stage_ + "/" + s.tensor, s.slot, s.dtype, s.shape);
     for (const ScalarRequest& s : scalars_) {
@@ -74,12 +95,12 @@ void Binding::bind(Device d) {
         s.list->clear();
         for (std::size_t i = 0; i < members_.size(); ++i) members_[i].append_blocks(*s.list, s.slots[i]);
     }
-    for (const AxisScratch& s : axis_scratch_) {
+    for (const ListScratch& s : list_scratch_) {
         s.list->clear();
         float* at = s.whole.as<float>();
-        for (const Shape& shape : shapes_) {
-            s.list->emplace_back(at, DType::f32, Shape{along(shape, s.axis)});
-            at += along(shape, s.axis);
+        for (const Shape& shape : s.shapes) {
+            s.list->emplace_back(at, DType::f32, shape);
+            at += padded(shape);
         }
     }
 }

@@ -3,13 +3,16 @@
 // once memory has its addresses, the group's tensors are here as lists, so that a stage issues one op for all of them.
 #include "core/memory.h"
 #include "core/parameter.h"
+#include "core/random.h"
 #include "core/scalars.h"
 #include "ops/axis.h"
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace steepest {
@@ -59,12 +62,18 @@ public:
     // Kept from step to step and in checkpoints, zero at the start: one f32 tensor a parameter, named
     // <parameter>/<stage>/<tensor>; `list` gets the blocks.
     void state(std::string tensor, TensorList* list);
-    // The same with one f32 a row of each parameter.
-    void row_state(std::string tensor, TensorList* list);
+    // The same with another shape a block: that of a parameter's state stacks those of its blocks.
+    void state(std::string tensor, TensorList* list, std::function<Shape(const Shape& block)> shape);
+    // One f32 a row of each parameter.
+    void row_state(std::string tensor, TensorList* list) {
+        state(std::move(tensor), list, [](const Shape& block) { return Shape{block.rows(), 1}; });
+    }
     // One f32 for all parameters, named <name>/<stage>/<tensor>.
     void number_state(std::string tensor, Tensor* slot);
     // Free to hold anything between runs of the stage.
     void scratch(std::string tensor, Tensor* slot, DType dtype, Shape shape);
+    // The same, an f32 tensor of each shape.
+    void scratch(std::string tensor, std::vector<Shape> shapes, TensorList* list);
     // The same, an f32 tensor a block with a value for each of its rows, or columns.
     void axis_scratch(std::string tensor, Axis axis, TensorList* list);
     void scalar(std::string name, Scalar* scalar);
@@ -72,7 +81,9 @@ public:
 
     // One shape a block.
     const std::vector<Shape>& shapes() const { return shapes_; }
-    std::int64_t state_bytes(const ParamSpec& spec) const;
+    std::int64_t state_bytes(const Member& member) const;
+    // Of this stage alone: the key of a stream of random numbers.
+    Random::Key stream(std::string_view purpose) const;
 
     // --- What the optimizer does with it.
     void plan(Layout& state, Layout& scratch, StepScalars& scalars);
@@ -84,16 +95,17 @@ public:
     TensorList previous;                         // the second gradients, see OracleNeeds; empty unless asked for
     ConstTensor gradient_scale, previous_scale;  // factors of global-norm clipping
     ConstTensor ok;                              // the gate: 0 leaves state and weights as they are
+    std::uint64_t seed = 1;                      // of what is random
     Tensor dual;  // (n) f32, for a geometry: where it writes <estimate, direction> of each block; mostly not asked for
 
 private:
     struct State {
         std::string tensor;
         TensorList* list;
-        bool rows;                 // one value a row
-        std::deque<Tensor> slots;  // one a parameter
+        std::function<Shape(const Shape&)> block;  // empty: the block's own
+        std::deque<Tensor> slots;                  // one a parameter
 
-        Shape shape(const ParamSpec& spec) const { return rows ? Shape{spec.shape.rows(), 1} : spec.shape; }
+        Shape shape(const Member& member) const;
     };
     struct Scratch {
         std::string tensor;
@@ -101,9 +113,9 @@ private:
         DType dtype;
         Shape shape;
     };
-    struct AxisScratch {
+    struct ListScratch {
         TensorList* list;
-        Axis axis;
+        std::vector<Shape> shapes;
         Tensor whole;
     };
     struct ScalarRequest {
@@ -122,7 +134,7 @@ private:
     std::deque<State> states_;
     std::vector<std::pair<std::string, Tensor*>> numbers_;
     std::vector<Scratch> scratch_;
-    std::deque<AxisScratch> axis_scratch_;
+    std::deque<ListScratch> list_scratch_;
     std::vector<ScalarRequest> scalars_;
     std::vector<ScalarsRequest> scalar_blocks_;
 };

@@ -48,7 +48,7 @@ struct GroupConfig : BranchConfig {
     Match match;
     double weight_decay = 0;
     PluginConfig<Estimator> estimator;
-    PluginConfig<Transform> precondition = "none", refinement = "none";
+    PluginConfig<Transform> gradient = "none", precondition = "none", refinement = "none";
     std::string length = "unit";
     PluginConfig<Averaging> averaging = "none";
     bool split_qkv = false;
@@ -63,6 +63,7 @@ struct GroupConfig : BranchConfig {
           "decoupled: a step takes learning_rate * weight_decay of every weight away, scaling not included; vectors "
           "that should not decay are a group of their own",
           Range<double>{.low = 0});
+        f("gradient", gradient, "what is done to the gradient, its global norm clipped, before the estimator");
         f("estimator", estimator, "what of the gradients the direction is taken of", Required{});
         f("precondition", precondition, "what is done to the estimate before the geometry");
         f("refinement", refinement, "what is done to the direction after the geometry");

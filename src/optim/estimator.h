@@ -19,6 +19,10 @@ class Estimator {
 public:
     virtual ~Estimator() = default;
     virtual OracleNeeds needs() const { return {}; }
+    // True where it has a meaning for matrices only; other parameters are refused by name.
+    virtual bool needs_matrices() const { return false; }
+    // Of matrix products in one call of estimate(), for tensors of these shapes; passes over memory are not counted.
+    virtual std::int64_t flops(const std::vector<Shape>&) const { return 0; }
     // Asks the binding for state, scratch and scalars. Once.
     virtual void prepare(Binding& binding) = 0;
     // Sets this step's scalars. Steps count from 1.

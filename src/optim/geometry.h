@@ -13,6 +13,8 @@ public:
     virtual bool needs_matrices() const { return false; }
     // Asks the binding for scratch. Once.
     virtual void prepare(Binding&) {}
+    // Sets this step's scalars. Steps count from 1.
+    virtual void begin_step(std::int64_t) {}
     // True where direct() can write <U, D> of each block to binding.dual.
     virtual bool has_dual() const { return true; }
     // binding.gradients: estimates in, directions out; binding.dual, where given.

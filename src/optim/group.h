@@ -1,8 +1,9 @@
 #pragma once
 // One group of parameters and its pipeline:
-//     estimator -> precondition -> geometry -> refinement -> lengths and scaling -> update
+//     gradient -> estimator -> precondition -> geometry -> refinement -> lengths and scaling -> update
 #include "ops/averaging.h"
 #include "optim/assign.h"
+#include "optim/diagnostics.h"
 #include "optim/optimizer.h"
 
 #include <deque>
@@ -24,7 +25,7 @@ struct ProductSums {
 class Group {
 public:
     Group(std::string name, const GroupConfig& config, const OptimizerConfig& optimizer, const StepSize& step_size,
-          std::vector<Member> members);
+          std::vector<Member> members, const OptimizerOptions& options);
     Group(const Group&) = delete;
     Group& operator=(const Group&) = delete;
 
@@ -50,6 +51,8 @@ public:
         return config_.alternate && step % config_.alternate->every == 0;
     }
     void begin_step(std::int64_t step, std::int64_t total_steps);
+    // Of the step last begun, if that measures.
+    GroupDiagnosis diagnosis() const;
     // `first`: the first group to add to the products.
     void find_directions(bool first);
     void update_weights();
@@ -79,6 +82,7 @@ private:
     };
 
     Branch& branch() { return branches_[other_branch_ ? 1 : 0]; }
+    const Branch& branch() const { return branches_[other_branch_ ? 1 : 0]; }
     double rate_at(std::int64_t step) const;
     std::string formula() const;
     std::vector<Binding*> bindings();
@@ -89,16 +93,18 @@ private:
     std::string name_;
     GroupConfig config_;
     ScheduleConfig schedule_;
+    std::uint64_t seed_;
     bool measures_weights_, measures_decrease_;
     double rate_ = 0;
     bool other_branch_ = false;
     std::vector<Member> members_;
     std::unique_ptr<Estimator> estimator_;
-    std::unique_ptr<Transform> precondition_, refinement_;
+    std::unique_ptr<Transform> gradient_, precondition_, refinement_;
     std::unique_ptr<Averaging> averaging_;
     std::deque<Branch> branches_;
-    Binding estimator_binding_, precondition_binding_, refinement_binding_, averaging_binding_, update_binding_;
-    Scalar learning_rate_, weight_decay_;
+    Binding gradient_binding_, estimator_binding_, precondition_binding_, refinement_binding_, averaging_binding_,
+        update_binding_;
+    Scalar learning_rate_, weight_decay_, one_;
     Tensor dual_, lengths_, dots_;
     TensorList weights_, fast_;
     Scalar next_mix_, share_;
@@ -106,6 +112,7 @@ private:
     std::int64_t total_steps_ = 0;
     bool first_step_ = false;
     ProductSums products_;
+    Diagnostics diagnostics_;
 };
 
 }  // namespace steepest

@@ -19,11 +19,13 @@ struct Optimizer::Impl {
     Tensor factor;
     ConstTensor loss;
     std::deque<Group> groups;
+    DiagnosticsOptions diagnostics;
 };
 
-Optimizer::Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> specs)
+Optimizer::Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> specs, const OptimizerOptions& options)
     : impl_(std::make_unique<Impl>()) {
     impl_->specs.assign(specs.begin(), specs.end());
+    impl_->diagnostics = options.diagnostics;
     config.check([](const std::string& pointer, const std::string& message) {
         throw InputError("optimizer: " + pointer + ": " + message);
     });
@@ -31,7 +33,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> s
     impl_->step_size->prepare(impl_->binding);
     auto members = assign(config, impl_->specs);
     for (const auto& [name, group] : config.groups)
-        impl_->groups.emplace_back(name, group, config, *impl_->step_size, std::move(members[name]));
+        impl_->groups.emplace_back(name, group, config, *impl_->step_size, std::move(members[name]), options);
     if (const OracleNeeds all = needs(); all.previous_weights_gradient && all.previous_batch_gradient)
         throw InputError(
             "optimizer: one group corrects by previous_weights and another by previous_batch; expected one of them");
@@ -103,10 +105,20 @@ void Optimizer::begin_step(std::int64_t step, std::int64_t total_steps) {
     for (Group& g : impl_->groups) g.begin_step(step, total_steps);
 }
 
+bool Optimizer::measures(std::int64_t step) const { return impl_->diagnostics.measures(step); }
+
+std::vector<GroupDiagnosis> Optimizer::diagnoses() const {
+    std::vector<GroupDiagnosis> all;
+    for (const Group& g : impl_->groups) all.push_back(g.diagnosis());
+    return all;
+}
+
 int Optimizer::variant(std::int64_t step) const {
     int variant = 0;
     for (const Group& g : impl_->groups) variant = Group::kVariants * variant + g.variant(step);
-    return variant;
+    const DiagnosticsOptions& d = impl_->diagnostics;
+    if (d.every == 0) return variant;
+    return 4 * variant + (d.measures(step) ? 1 : 0) + (d.keeps(step) ? 2 : 0);
 }
 
 void Optimizer::estimate() {

@@ -5,6 +5,7 @@
 #include "core/parameter.h"
 #include "core/scalars.h"
 #include "optim/config.h"
+#include "optim/diagnostics.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,13 @@ struct StepGradients {
     ConstTensor previous_scale;  // their own clipping factor; 0 at the first step
     ConstTensor ok;              // 0: a bad step, change nothing
     ConstTensor loss;            // the mean loss of the batch
+    // In steps that measure, where options asked for it: the part of the gradients that is of the first micro-batch.
+    TensorList first_micro_batch = {};
+};
+
+struct OptimizerOptions {
+    std::uint64_t seed = 1;  // of randomised stages
+    DiagnosticsOptions diagnostics = {};
 };
 
 // One line of the table that --dry-run prints.
@@ -34,7 +42,7 @@ class Optimizer {
 public:
     // Assigns every parameter to its group. Throws InputError that names the parameter for an overlap, an orphan, an
     // empty group or a stage that has no meaning for a parameter's shape.
-    Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> specs);
+    Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> specs, const OptimizerOptions& options = {});
     ~Optimizer();
 
     OracleNeeds needs() const;
@@ -48,6 +56,10 @@ public:
 
     // Sets this step's scalars on the host; the caller uploads them. Steps count from 1.
     void begin_step(std::int64_t step, std::int64_t total_steps);
+    // Whether a step measures what diagnoses() says.
+    bool measures(std::int64_t step) const;
+    // Of the step last begun, which measures, once it was run; waits for the device. Means nothing after a bad step.
+    std::vector<GroupDiagnosis> diagnoses() const;
     // Steps of one variant run the same ops, see Recorder. From 0.
     int variant(std::int64_t step) const;
     // A step in two phases, with room between them for what must be done while the weights are still the old ones:

@@ -1,6 +1,7 @@
 #pragma once
-// Transform: what is done to an estimate before the geometry sees it ("precondition"), or to a direction after the
-// geometry has found it ("refinement"). One object a parameter group; plugins lie in transform/, a file each.
+// Transform: what is done to a gradient before the estimator ("gradient"), to an estimate before the geometry sees it
+// ("precondition"), or to a direction after the geometry has found it ("refinement"). One object a parameter group;
+// plugins lie in transform/, a file each.
 #include "optim/binding.h"
 
 namespace steepest {
@@ -12,6 +13,8 @@ public:
     virtual bool needs_matrices() const { return false; }
     // True where it changes nothing, so that inner products of estimate and direction stay what the geometry says.
     virtual bool is_identity() const { return false; }
+    // Of matrix products in one call of apply(), for tensors of these shapes; passes over memory are not counted.
+    virtual std::int64_t flops(const std::vector<Shape>&) const { return 0; }
     // Asks the binding for state, scratch and scalars. Once.
     virtual void prepare(Binding&) {}
     // Sets this step's scalars. Steps count from 1.

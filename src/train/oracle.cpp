@@ -11,6 +11,7 @@ Oracle::Oracle(Problem& problem, ParameterStore& parameters, const Loader& loade
     : problem_(problem), parameters_(parameters), loader_(loader), comm_(comm), options_(options) {
     if (options_.second != SecondGradient::none) previous_gradients_.resize(parameters.specs().size());
     if (options_.second == SecondGradient::previous_weights) previous_copies_.resize(parameters.specs().size());
+    if (options_.keeps_first) first_gradients_.resize(parameters.specs().size());
 }
 
 void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
@@ -29,6 +30,8 @@ void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
         previous.add("oracle/previous_factor", &previous_factor_, DType::f32, {1});
         previous.add("oracle/previous_ok", &previous_ok_, DType::f32, {1});
     }
+    for (std::size_t i = 0; i < first_gradients_.size(); ++i)
+        gradients.add(specs[i].name + "/oracle/first_gradient", &first_gradients_[i], DType::f32, specs[i].shape);
     for (std::size_t i = 0; i < previous_copies_.size(); ++i)
         state.add(specs[i].name + "/oracle/previous_weights", &previous_copies_[i], parameters_.copies()[i].dtype,
                   specs[i].shape);
@@ -56,7 +59,8 @@ StepGradients Oracle::gradients() const {
             .previous = previous_gradients_,
             .previous_scale = previous_factor_,
             .ok = ok_,
-            .loss = loss_};
+            .loss = loss_,
+            .first_micro_batch = first_gradients_};
 }
 
 void Oracle::send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash) {
@@ -83,14 +87,16 @@ void Oracle::load(std::int64_t step, TokenStreamHash& hash, Verdicts before) {
 }
 
 void Oracle::mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
-                           const Verdict& verdict) {
+                           const Verdict& verdict, bool keep_first) {
     const std::int64_t T = problem_.targets_per_sequence(), own = sequences_of_rank(), micro = options_.micro_batch;
-    for (std::int64_t at = 0; at < own; at += micro)
+    for (std::int64_t at = 0; at < own; at += micro) {
         problem_.gradient(weights,
                           {.inputs = tokens.memory.rows(at, micro),
                            .targets = tokens.memory.rows(own + at, micro),
                            .first_sample = first_sample(step) + at},
                           into, verdict.loss, 1.0f / static_cast<float>(own * T), at > 0);
+        if (at == 0 && keep_first) run(device_, Copy{.to = first_gradients_, .from = into});
+    }
     if (comm_.size() > 1) {
         TensorList exchanged = into;
         exchanged.push_back(verdict.loss);
@@ -115,7 +121,8 @@ void Oracle::compute(std::int64_t step) {
                           .factor = factor_,
                           .ok = ok_,
                           .also_ok = {ok_, prefetches() ? ConstTensor(previous_ok_) : ConstTensor()}};
-    mean_gradient(step, tokens_, parameters_.copies(), parameters_.gradients(), verdict);
+    mean_gradient(step, tokens_, parameters_.copies(), parameters_.gradients(), verdict,
+                  options_.keeps_first && options_.keeps_first(step));
     if (!second_within(step)) return;
     if (replays())
         mean_gradient(step - 1, other_tokens_, parameters_.copies(), previous_gradients_, previous_verdict(ok_, ok_));

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -45,6 +46,8 @@ public:
         std::int64_t batch, micro_batch;  // sequences a step over all ranks; sequences at a time on one
         float max_norm;                   // 0: no clipping
         SecondGradient second = SecondGradient::none;
+        // Keep the first micro-batch's part of the gradients where keeps_first() says so; needs several.
+        std::function<bool(std::int64_t step)> keeps_first = {};
     };
     // All references must outlive the oracle.
     Oracle(Problem& problem, ParameterStore& parameters, const Loader& loader, Communicator& comm,
@@ -93,7 +96,7 @@ private:
     void send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash);
     // The mean gradient of the step's batch, which `tokens` holds, at `weights`, into `into`.
     void mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
-                       const Verdict& verdict);
+                       const Verdict& verdict, bool keep_first = false);
     Verdict previous_verdict(Tensor ok, ConstTensor also_ok) const {
         return {previous_loss_, previous_norm_, previous_factor_, ok, {also_ok}};
     }
@@ -119,7 +122,7 @@ private:
     Tensor readings_, sum_;         // StepReading as one tensor; sum of squares
     Tensor loss_, norm_, factor_, ok_, previous_loss_, previous_norm_;
     Tensor previous_factor_, previous_ok_;  // belong to previous_gradients_
-    TensorList previous_gradients_, previous_copies_;
+    TensorList previous_gradients_, previous_copies_, first_gradients_;
     std::int64_t taken_ = 0, second_taken_ = 0;
 };
 

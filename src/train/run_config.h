@@ -103,6 +103,17 @@ struct SamplingConfig {
     }
 };
 
+struct DiagnosticsConfig {
+    std::int64_t every = 0;
+
+    void fields(auto& f) {
+        f("every", every,
+          "steps between lines of the log with norms, singular values and noise of each group; 0: never; takes state "
+          "of the weights' size and scratch of four times the largest group's",
+          Range<std::int64_t>{.low = 0});
+    }
+};
+
 struct CudaConfig {
     bool graphs = true, search_algorithms = false;
 
@@ -134,6 +145,7 @@ struct RunConfig {
     CheckpointConfig checkpoint;
     LogConfig log;
     SamplingConfig sampling;
+    DiagnosticsConfig diagnostics;
 
     void fields(auto& f) {
         f("description", description, "for people; not read");
@@ -175,6 +187,7 @@ struct RunConfig {
         f("checkpoint", checkpoint, "what a stopped run goes on from");
         f("log", log, "beside log.jsonl");
         f("sampling", sampling, "texts by the model, for people");
+        f("diagnostics", diagnostics, "what steps look like, for people who study optimizers");
     }
     void check(auto&& error) const {
         if (micro_batch > 0 && batch % micro_batch)
@@ -206,6 +219,7 @@ struct RunConfig {
         return digits ? std::stoi(number) : -1;
     }
     std::uint64_t init_seed() const { return seeds.init.value_or(seed); }
+    std::uint64_t optimizer_seed() const { return seeds.optimizer.value_or(seed); }
     std::uint64_t data_seed() const { return seeds.data.value_or(seed); }
 };
 

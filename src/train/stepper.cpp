@@ -25,6 +25,11 @@ std::int64_t sequences_at_once(const RunConfig& config, const Communicator& comm
     return micro;
 }
 
+DiagnosticsOptions diagnostics_of(const RunConfig& config, const Communicator& comm) {
+    return {.every = config.diagnostics.every,
+            .micro_batches = config.batch / comm.size() / sequences_at_once(config, comm)};
+}
+
 }  // namespace
 
 Stepper::Stepper(const RunConfig& config, Communicator& comm)
@@ -32,7 +37,13 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
       data_(Dataset::open(config.data, Split::train,
                           {.context = config.model.context, .vocab = config.model.vocab, .batch = config.batch})),
       loader_(data_, config.data_seed(), Order::shuffled),
-      optimizer_(std::make_unique<Optimizer>(config.optimizer, runner_.parameters().specs())) {
+      optimizer_(std::make_unique<Optimizer>(
+          config.optimizer, runner_.parameters().specs(),
+          OptimizerOptions{.seed = config.optimizer_seed(), .diagnostics = diagnostics_of(config, comm)})) {
+    const DiagnosticsOptions diagnostics = diagnostics_of(config, comm);
+    std::function<bool(std::int64_t)> keeps_first;
+    if (diagnostics.every > 0 && diagnostics.sees_noise())
+        keeps_first = [diagnostics](std::int64_t step) { return diagnostics.measures(step); };
     const OracleNeeds needs = optimizer_->needs();
     const SecondGradient second = needs.previous_batch_gradient          ? SecondGradient::previous_batch
                                   : !needs.previous_weights_gradient     ? SecondGradient::none
@@ -42,7 +53,8 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
                                        Oracle::Options{.batch = config.batch,
                                                        .micro_batch = sequences_at_once(config, comm),
                                                        .max_norm = static_cast<float>(config.max_gradient_norm),
-                                                       .second = second});
+                                                       .second = second,
+                                                       .keeps_first = std::move(keeps_first)});
     ModelRunner::Layouts& layouts = runner_.layouts();
     oracle_->plan(layouts.gradients, layouts.state, layouts.scratch);
     optimizer_->plan(layouts.state, layouts.scratch, scalars_);

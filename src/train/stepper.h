@@ -59,6 +59,9 @@ public:
     std::int64_t state_bytes() const;
     // Floating-point operations a step: of all gradients, and of the optimizer.
     double model_flops() const;
+    // Whether there is more to say of a step, which must then be the last one started when it is asked for.
+    bool measures(std::int64_t step) const { return optimizer_->measures(step); }
+    std::vector<GroupDiagnosis> diagnoses() const { return optimizer_->diagnoses(); }
     double optimizer_flops() const { return static_cast<double>(optimizer_->flops_per_step()); }
 
 private:

@@ -41,6 +41,9 @@ Json identity(Json config) {
     for (const char* part : {"model", "optimizer"})
         if (kept.contains(part) && kept[part].is_object())
             for (const char* prose : {"name", "description", "paper", "evidence"}) kept[part].erase(prose);
+    // It adds to the state, so that a run goes on with the lines it began with.
+    if (config.contains("diagnostics") && config["diagnostics"].value("every", 0) > 0)
+        kept["diagnostics"] = std::move(config["diagnostics"]);
     return kept;
 }
 
@@ -288,6 +291,15 @@ void Trainer::record(const StepReport& report, std::uint64_t data_hash, Console&
                       .loss = reading.loss,
                       .train_seconds = state_.train_seconds,
                       .wall_seconds = state_.wall_seconds});
+    if (ok && stepper_.measures(step)) diagnose();
+}
+
+void Trainer::diagnose() {
+    Json groups = Json::object();
+    for (const GroupDiagnosis& d : stepper_.diagnoses())
+        for (const auto& [name, value] : d.values) groups[d.group][name] = json_number(static_cast<float>(value));
+    tick();
+    log_->write({{"kind", "diagnostics"}, {"step", state_.step}, {"groups", groups}, {"time", clock()}});
 }
 
 void Trainer::evaluate(Console& console) {

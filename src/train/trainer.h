@@ -46,6 +46,8 @@ private:
     void record(const StepReport& report, std::uint64_t data_hash, Console& console);
     // Why the run has diverged; empty if it has not.
     std::string divergence() const;
+    // What the step just finished looked like.
+    void diagnose();
     void evaluate(Console& console);
     void sample(Console& console);
     // Scheduled ones are in the log; one on the way out is not, so that a resumed run's log is that of an undisturbed
@@ -63,7 +65,7 @@ private:
     // Whether anything but the next step is to be done after this one.
     bool pauses_after(std::int64_t step) const {
         return step == config_.total_steps() || step == stop_at_ || due(config_.evaluation.every, step) ||
-               due(config_.sampling.every, step) || due(config_.checkpoint.every, step);
+               due(config_.sampling.every, step) || due(config_.checkpoint.every, step) || stepper_.measures(step);
     }
     std::string fingerprint() const;
     Json counters() const;

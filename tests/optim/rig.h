@@ -33,13 +33,14 @@ inline ParamSpec vector(const std::string& name, std::int64_t size, Role role = 
 class Rig {
 public:
     explicit Rig(const OptimizerConfig& config, std::vector<ParamSpec> specs, Device device = the_device(),
-                 DType copies = DType::f32)
-        : optimizer(config, specs), specs_(std::move(specs)), device_(device), slots_(specs_.size()) {
+                 DType copies = DType::f32, const OptimizerOptions& options = {})
+        : optimizer(config, specs, options), specs_(std::move(specs)), device_(device), slots_(specs_.size()) {
         Layout layout, state, scratch;
         for (std::size_t i = 0; i < specs_.size(); ++i) {
             layout.add("weight", &slots_[i].master, DType::f32, specs_[i].shape);
             layout.add("gradient", &slots_[i].gradient, DType::f32, specs_[i].shape);
             layout.add("previous", &slots_[i].previous, DType::f32, specs_[i].shape);
+            layout.add("first", &slots_[i].first, DType::f32, specs_[i].shape);
             if (has_copy(i, copies)) layout.add("copy", &slots_[i].copy, copies, specs_[i].shape);
         }
         for (Tensor* t : {&scale_, &previous_scale_, &ok_, &loss_}) layout.add("number", t, DType::f32, {1});
@@ -60,6 +61,7 @@ public:
             if (!has_copy(i, copies)) s.copy = s.master;
             parameters_.push_back({&specs_[i], s.master, s.copy, s.gradient});
             if (optimizer.needs().second_gradient()) gradients.previous.push_back(s.previous);
+            if (options.diagnostics.sees_noise()) gradients.first_micro_batch.push_back(s.first);
         }
         optimizer.bind(device, parameters_, gradients);
     }
@@ -69,6 +71,7 @@ public:
         if (slots_[i].copy.dtype == DType::f32) write(slots_[i].copy, values);
     }
     void set_gradient(std::size_t i, const std::vector<double>& values) { write(slots_[i].gradient, values); }
+    void set_first(std::size_t i, const std::vector<double>& values) { write(slots_[i].first, values); }
     void set_previous(std::size_t i, const std::vector<double>& values) { write(slots_[i].previous, values); }
 
     // One step on the gradients that were set, with these numbers from the (imagined) clipping.
@@ -108,7 +111,7 @@ public:
 
 private:
     struct Slot {
-        Tensor master, gradient, previous, copy;
+        Tensor master, gradient, previous, first, copy;
     };
 
     bool has_copy(std::size_t i, DType copies) const { return copies == DType::bf16 && specs_[i].shape.rank() == 2; }

@@ -48,6 +48,20 @@ TEST_F(ResumeTest, EveryOptimizerGoesOnAsIfItHadNeverStopped) {
         }
 }
 
+// What diagnostics compare with is in the checkpoint: here the direction of step 4, which step 5 is compared with.
+TEST_F(ResumeTest, DiagnosticsGoOnToo) {
+    for (const std::string optimizer : {"muon", "adamw"}) {
+        const Sets sets = {"optimizer=" + optimizer, "diagnostics.every=5", "micro_batch=2"};
+        const std::string straight = train(optimizer, sets);
+        const std::string resumed = cut_off(straight, optimizer + "-resumed");
+        train(optimizer + "-resumed", sets, {.threads = 2, .resume = true});
+        expect_same_run(straight, resumed, 8);
+        EXPECT_NE(read_file(resumed + "/log.jsonl").find("\"cosine\":0."), std::string::npos);
+        expect_has(refusal(optimizer, {"optimizer=" + optimizer, "steps=10"}),
+                   {"/diagnostics", "5", "not there in the config"});
+    }
+}
+
 // Schedule-free: what a checkpoint exports is the average, and its loss is the one in the log.
 TEST_F(ResumeTest, AveragesAreEvaluatedAndExported) {
     for (const std::string compute : {"fp32", "bf16"}) {

@@ -61,6 +61,27 @@ TEST_F(TrainerTest, TheLogTellsTheRun) {
     for (const char* file : {"config.json", "manifest.json", "train.log"}) EXPECT_TRUE(fs::exists(run + "/" + file));
 }
 
+// One line a measured step with an object a group; the run is otherwise what it is without.
+TEST_F(TrainerTest, DiagnosticsAreLinesOfTheLog) {
+    const std::string run = train("a", {"optimizer=muon", "diagnostics.every=3", "steps=8"});
+    EXPECT_EQ(steps(lines(run, "diagnostics")), (Steps{3, 6}));
+    for (const Json& line : lines(run, "diagnostics")) {
+        EXPECT_EQ(line.at("groups").size(), 2u);
+        const Json& muon = line.at("groups").at("matrices");
+        EXPECT_LT(muon.at("singular_max"), 1.3);
+        for (const auto& [name, value] : muon.items()) EXPECT_TRUE(value.is_number()) << name;
+        EXPECT_GT(muon.at("noise_density"), 0.05);
+        EXPECT_LT(muon.at("noise_density"), 0.9);
+    }
+    const std::string plain = train("b", {"optimizer=muon", "steps=8"});
+    EXPECT_EQ(testing::log_lines(run + "/log.jsonl", {"diagnostics", "start"}),
+              testing::log_lines(plain + "/log.jsonl", {"start"}));
+    // Noise is seen between micro-batches alone.
+    const std::string whole = train("c", {"diagnostics.every=8", "micro_batch=4", "steps=8"});
+    for (const auto& [name, group] : lines(whole, "diagnostics").at(0).at("groups").items())
+        EXPECT_FALSE(group.contains("noise_density")) << name;
+}
+
 TEST_F(TrainerTest, TokensGiveTheSteps) {
     const std::string run = train("a", {"steps=0", "tokens=97"});
     EXPECT_EQ(lines(run, "train").size(), 4u) << "97 tokens, 32 a step, rounded up";
