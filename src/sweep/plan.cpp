@@ -16,12 +16,9 @@ struct Point {
     std::string name;
 };
 
-// A value that has no short text is called by its number in the list.
-std::string file_name_part(const std::string& path, const Json& value, std::size_t number) {
-    const std::string option = path.substr(path.find_last_of("./") + 1);
-    std::string text = value.is_string()       ? value.get<std::string>()
-                       : value.is_structured() ? option + std::to_string(number)
-                                               : option + value.dump();
+std::string file_name_part(const std::string& path, const Json& value) {
+    std::string text =
+        value.is_string() ? value.get<std::string>() : path.substr(path.find_last_of("./") + 1) + value.dump();
     for (char& c : text)
         if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_' && c != '-' && c != '+') c = '_';
     return text;
@@ -32,10 +29,10 @@ std::string joined(const std::string& a, const std::string& b) { return a.empty(
 void times(std::vector<Point>& points, const std::string& path, const Axis& axis) {
     std::vector<Point> product;
     for (const Point& point : points)
-        for (std::size_t i = 0; i < axis.values.size(); ++i) {
+        for (const Json& value : axis.values) {
             Point& next = product.emplace_back(point);
-            next.values[path] = axis.values[i];
-            next.name = joined(point.name, file_name_part(path, axis.values[i], i + 1));
+            next.values[path] = value;
+            next.name = joined(point.name, file_name_part(path, value));
         }
     points = std::move(product);
 }
@@ -44,11 +41,11 @@ void times(std::vector<Point>& points, const std::vector<Settings>& list) {
     if (list.empty()) return;
     std::vector<Point> product;
     for (const Point& point : points)
-        for (std::size_t i = 0; i < list.size(); ++i) {
+        for (const Settings& settings : list) {
             Point& next = product.emplace_back(point);
-            for (const auto& [path, setting] : list[i]) {
+            for (const auto& [path, setting] : settings) {
                 next.values[path] = setting.value;
-                next.name = joined(next.name, file_name_part(path, setting.value, i + 1));
+                next.name = joined(next.name, file_name_part(path, setting.value));
             }
         }
     points = std::move(product);

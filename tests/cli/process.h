@@ -52,7 +52,6 @@ public:
         ::close(out_), ::close(err_);
     }
 
-    pid_t id() const { return child_; }
     void signal(int number) const { ::kill(child_, number); }
     Outcome wait() {
         int status = 0;

@@ -26,9 +26,17 @@ std::vector<ParamSpec> specs() {
             {.name = "embedding", .shape = {128, 16}, .role = Role::embedding, .init = {}}};
 }
 
-// A preset at a constant learning rate; matrices of spectral geometries in fp32 where that is asked for.
+// A preset at a constant learning rate, with sketches of rank 10, which our small matrices are larger than; matrices of
+// spectral geometries in fp32 where that is asked for.
+void make_small(Json& json) {
+    if (json.is_object() && json.contains("rank")) json["rank"] = 10;
+    for (auto& [key, value] : json.items())
+        if (value.is_structured()) make_small(value);
+}
 void make_exact(Json& json) {
-    if (json.is_object() && json.contains("type") && json["type"] == "spectral") json["precision"] = "fp32";
+    if (json.is_object() && json.contains("type") &&
+        (json["type"] == "spectral" || json["type"] == "sketched" || json["type"] == "by_stable_rank"))
+        json["precision"] = "fp32";
     for (auto& [key, value] : json.items())
         if (value.is_structured())
             make_exact(value);
@@ -39,6 +47,7 @@ OptimizerConfig preset(const std::string& name, bool exact) {
     const std::string file = (kPresets / (name + ".json")).string();
     Json json = parse_json(read_file(file), file);
     json["schedule"] = {{"type", "constant"}};
+    make_small(json);
     if (exact) make_exact(json);
     return read_config<OptimizerConfig>(json, name);
 }
@@ -152,6 +161,10 @@ void run_steps(Rig& rig, int steps) {
     }
 }
 
+// Inverse roots of the sums of a few gradients, whose condition number is up to epsilon's 1e6: optim/roots.h says 1e-3
+// of the first steps' inverses, in directions in which these steps' gradients are small.
+double tolerance(const std::string& preset) { return preset == "shampoo" ? 1e-3 : 2e-5; }
+
 TEST_P(Presets, FollowThePapersRule) {
     const std::vector<Expected> expected = read_golden(GetParam(), kSteps);
     ASSERT_FALSE(expected.empty()) << "write its rule into tests/reference: optimizers.py, golden.py";
@@ -162,7 +175,7 @@ TEST_P(Presets, FollowThePapersRule) {
         EXPECT_GT(d.compared, 0.98);
         // 2e-5 for Newton-Schulz in f32, which is 1e-6 off and up to 6e-6 for square matrices; a rounding of the
         // weights each for decay and step, which add up like a random walk and so to less than this sum.
-        EXPECT_LT(d.error, 2e-5 * d.moved + 2 * kSteps * kF32 * d.size)
+        EXPECT_LT(d.error, tolerance(GetParam()) * d.moved + 2 * kSteps * kF32 * d.size)
             << GetParam() << ": " << specs()[i].name << " moved by " << d.moved;
         EXPECT_GT(d.moved, 0);
     }

@@ -53,6 +53,7 @@ class Each:
     def step(self, w, s):
         for name, rule in self.rules.items():
             s.other = s.others[name]
+            s.place = [n for n in ROLES if ROLES[n] == ROLES[name]].index(name)  # in its group
             w[name] = rule.step(w[name], s.g[name], s)
 
     def evaluated(self, w):
@@ -97,6 +98,10 @@ def gluon_mvr():
 def sign_of_storm():
     storm = Storm(1e-4, 0.1, 0.1, lambda m: storm.sign(m, 20 * ROUNDINGS))
     return storm
+
+
+def clipped_sgd(eta, mu):
+    return lambda: Each(matrix=lambda: ClippedSgd(eta, 0.1, mu, 0.1), rest=lambda: Sgd(eta, 0.1, mu))
 
 
 def muon_symmetric(embedding):
@@ -152,6 +157,17 @@ PRESETS = {
     "muonmax": lambda: MuonMax(1e-3, 0.95, ("bias", "embedding"), 10.0),
     "muonmax-momo": lambda: MuonMax(1e-2, 0.95, ("bias", "embedding"), 10.0, True),
     "momo": lambda: Momo(1, 0.9),
+    # With sketches of rank 10: at the presets' own, all shapes here would be whole.
+    "low-rank-muon": on_matrices(SketchedMuon, 0.025, 0.01, 0.95, 10, 0, KELLER * 5, rest=MUON_REST),
+    "low-rank-msgd": on_matrices(SketchedMuon, 0.025, 0.01, 0, 10, 0, KELLER * 5, rest=MUON_REST),
+    "sketched-muon": on_matrices(SketchedMuon, 0.0325, 0, 0.9665, 20, 1, TAYLOR * 7, rest=MUON_REST),
+    "limuon-low-rank": on_matrices(LowRankStorm, 0.02, 0, 0.05, newton_schulz, keller_scale, 10, rest=MUON_REST),
+    "lionmuon-stable-rank": on_matrices(StableRankLionMuon, 1e-3, 5e-5, 0.1, 0.9, 0.99, 0.4, rest=LION_REST),
+    "ef-muon": on_matrices(EfMuon, 0.1, rest=MUON_REST),
+    "htmuon": on_matrices(HtMuon, 0.03, 0.1, 1 / 8, rest=(1e-3, 0, 0.9, 0.95, 1e-10)),
+    "spectral-clip-sgd": clipped_sgd(0.1, 0),
+    "spectral-clip-sgdm": clipped_sgd(0.01, 0.9),
+    "shampoo": on_matrices(Shampoo, 0.02, 1e-6, rest=MUON_REST),
     "muon-symmetric-rows": muon_symmetric(lambda: NesterovRows(3e-4, 0.95)),
     "muon-symmetric-spectral": muon_symmetric(lambda: Muon(3e-4, scale=adam_scale)),
 }

@@ -43,14 +43,14 @@ class Random:
         a, b = self._pairs(count)
         return np.stack([a, b], -1).reshape(-1)[:count]
 
-    def normal(self, count):
-        """Standard normal, of indices 0 .. count - 1: Box and Muller's pairs."""
-        a, b = self._pairs(count)
+    def normal(self, count, first=0):
+        """Standard normal, of indices first (even) .. first + count - 1: Box and Muller's pairs."""
+        a, b = self._pairs(count, first // 2)
         radius, angle = np.sqrt(-2 * np.log1p(-a)), 2 * np.pi * b
         return np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1).reshape(-1)[:count]
 
-    def _pairs(self, count):
-        w = self.words(np.arange((count + 1) // 2))
+    def _pairs(self, count, block=0):
+        w = self.words(block + np.arange((count + 1) // 2))
         unit = lambda high, low: (((high << HALF) | low) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return unit(w[0], w[1]), unit(w[2], w[3])
 

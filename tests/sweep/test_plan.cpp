@@ -1,11 +1,9 @@
 // A sweep's file into its runs.
-#include "sweep/halving.h"
+#include "sweep/plan.h"
 #include "tests/temporary_folder.h"
-#include "train/run_config.h"
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <set>
 
 namespace steepest::sweep {
@@ -41,10 +39,6 @@ TEST(Plan, PresetsAreAnAxisAndPointsAreAList) {
                             "s.json")),
               (std::vector<std::string>{"batch2-steps8-muon-s1", "batch2-steps8-adamw-s1", "batch4-muon-s1",
                                         "batch4-adamw-s1"}));
-    EXPECT_EQ(names_of(plan(sweep_of(R"({"config": "c", "axes": {"optimizer": ["muon", {"base": "muon", "lr_scale": 2},
-                                                                              "muon-mvr2"]}})"),
-                            "s.json")),
-              (std::vector<std::string>{"muon-s1", "optimizer2-s1", "muon-mvr2-s1"}));
 }
 
 TEST(Plan, DrawsStayWhenThereAreMoreOfThem) {
@@ -72,44 +66,6 @@ TEST(Plan, DrawsStayWhenThereAreMoreOfThem) {
     // log10 is uniform on [-3, 1]: mean -1, and the mean of 200 has a standard deviation of (4/sqrt(12))/sqrt(200).
     EXPECT_NEAR(mean, -1, 4 * 4 / std::sqrt(12.0) / std::sqrt(200.0));
     EXPECT_EQ(batches, (std::set<int>{2, 4}));
-}
-
-TEST(Plan, DrawsFollowTheirSeedAndNothingElse) {
-    const auto drawn = [](const std::string& more) {
-        std::vector<std::map<std::string, Json>> all;
-        for (const PlannedRun& run : plan(sweep_of((R"({"config": "c", "samples": 8, "arms": [{"name": "a", "axes": {
-                 "x": {"log_uniform": [0.01, 1]}, "y": {"uniform": [0, 1]}}}])" +
-                                                    more + "}")
-                                                       .c_str()),
-                                          "s"))
-            all.push_back(run.varied);
-        return all;
-    };
-    EXPECT_EQ(drawn(""), drawn(""));
-    EXPECT_EQ(drawn(""), drawn(R"(, "search_seed": 1, "set": {"steps": 3}, "seeds": [5])"));
-    const auto one = drawn(""), two = drawn(R"(, "search_seed": 2)");
-    for (std::size_t i = 0; i < one.size(); ++i)
-        for (const char* option : {"x", "y"}) EXPECT_NE(one[i].at(option), two[i].at(option));
-}
-
-TEST(Plan, EverySweepOfTheRepositoryIsOneOfGoodRuns) {
-    PresetTable presets = preset_table<SweepConfig>();
-    presets[""] = "sweeps";
-    int count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(STEEPEST_SOURCE_DIR "/configs/sweeps")) {
-        const std::string file = entry.path().string();
-        if (entry.path().extension() != ".json") continue;
-        SCOPED_TRACE(file);
-        ++count;
-        const auto config = read_config<SweepConfig>(load_config(file, {}, presets));
-        EXPECT_FALSE(config.description.empty());
-        for (const PlannedRun& run : plan(config, file)) {
-            if (!run.first_seed) continue;
-            const RunConfig of_run = load_config<RunConfig>(config.config, run.sets());
-            EXPECT_NO_THROW(rung_steps(config.halving, of_run.total_steps(), of_run.evaluation.every)) << run.name;
-        }
-    }
-    EXPECT_GT(count, 0);
 }
 
 TEST(Plan, ShardsPartitionTheRuns) {

@@ -1,0 +1,120 @@
+// Stages that compute with functions of matrices, on matrices made from known singular values.
+#include "tests/close.h"
+#include "tests/optim/rig.h"
+#include "tests/reference/orthogonalize.h"
+
+#include <cmath>
+#include <functional>
+
+namespace steepest::testing {
+namespace {
+
+using reference::Dense;
+using reference::Svd;
+
+Svd svd(std::int64_t rows, std::int64_t cols, double smallest) {
+    const std::int64_t k = std::min(rows, cols);
+    Svd m{reference::orthonormal_columns(Dense(rows, k, normal(rows * k, "u"))),
+          reference::orthonormal_columns(Dense(cols, k, normal(cols * k, "v"))),
+          {}};
+    for (std::int64_t i = 0; i < k; ++i) m.s.push_back(0.3 * std::pow(smallest, double(i) / double(k - 1)));
+    return m;
+}
+
+// The direction of this pipeline for a matrix, against U f(S) V^T.
+void expect_function(const std::string& pipeline, const Svd& m, const std::function<double(double)>& f,
+                     double relative) {
+    Rig rig(one_group(1, pipeline), {matrix("w", m.u.rows, m.v.rows)});
+    rig.set_gradient(0, m.matrix().data);
+    rig.step();
+    const std::vector<float> d = rig.direction(0);
+    std::vector<double> values;
+    for (const double s : m.s) values.push_back(f(s));
+    const double error = reference::relative_distance(Dense(m.u.rows, m.v.rows, {d.begin(), d.end()}), m.with(values));
+    EXPECT_LT(error, relative) << pipeline << ", " << m.u.rows << " x " << m.v.rows;
+}
+
+// Errors are those of products in f32, sqrt(depth) roundings each, of which there are a few dozen; those of small
+// singular values are larger by up to the root of the condition number for powers (its square root is what roots are
+// taken of), and not larger where singular values are clipped.
+TEST(SchattenPower, IsThePowerOfSingularValues) {
+    const auto power = [](int halvings) {
+        return R"("estimator": "dual_ema", "geometry": {"type": "schatten_power", "halvings": )" +
+               std::to_string(halvings) + "}";
+    };
+    for (const auto& [rows, cols] : {std::pair{24, 40}, {50, 20}, {33, 33}, {64, 64}})
+        for (const double smallest : {0.1, 1e-3})
+            for (const int k : {0, 1, 3})
+                expect_function(
+                    power(k), svd(rows, cols, smallest), [k](double s) { return std::pow(s, std::pow(2.0, -k)); },
+                    300 * kF32 / std::sqrt(smallest));
+}
+
+TEST(SchattenPower, OfManyHalvingsIsNearlyThePolarFactor) {
+    expect_function(R"("estimator": "dual_ema", "geometry": {"type": "schatten_power", "halvings": 10})",
+                    svd(20, 30, 0.5), [](double) { return 1; }, 2e-3);
+}
+
+TEST(SpectralClip, CutsLargeSingularValuesAndLeavesTheOthers) {
+    const auto clip = [](double threshold) {
+        return R"("estimator": "dual_ema", "gradient": {"type": "spectral_clip", "threshold": )" +
+               std::to_string(threshold) + "}";
+    };
+    for (const auto& [rows, cols] : {std::pair{24, 40}, {50, 20}, {33, 33}, {64, 64}})
+        for (const double threshold : {0.31, 0.3, 0.1, 0.001}) {
+            // 1.8e-6 ||threshold I - H||_F an element of the spectrum, and rounding: both relative to what is left.
+            const Svd m = svd(rows, cols, 1e-2);
+            double left = 0, distance = 0;
+            for (const double s : m.s)
+                left += std::pow(std::min(s, threshold), 2), distance += std::pow(threshold - s, 2);
+            const double slow = 1.8e-6 * std::sqrt(double(m.s.size()) * distance / left);
+            expect_function(
+                clip(threshold), m, [&](double s) { return std::min(s, threshold); },
+                slow + 100 * kF32 * std::max(1.0, std::sqrt(distance / left)));
+        }
+}
+
+// Before the estimator, and after the clip of the global norm: what is averaged is clipped.
+TEST(SpectralClip, IsOfTheClippedGradientAndBeforeTheAverage) {
+    const std::string average = R"("estimator": {"type": "dual_ema", "b1": 0.5, "b2": 0.5})";
+    const Svd m = svd(24, 40, 0.1);
+    Rig rig(one_group(1, average + R"(, "gradient": {"type": "spectral_clip", "threshold": 0.1})"),
+            {matrix("w", 24, 40)});
+    rig.set_gradient(0, m.matrix().data);
+    rig.step(0.5);
+    const std::vector<float> d = rig.direction(0);
+    std::vector<double> values;
+    for (const double s : m.s) values.push_back(0.5 * std::min(0.5 * s, 0.1));
+    EXPECT_LT(reference::relative_distance(Dense(24, 40, {d.begin(), d.end()}), m.with(values)), 100 * kF32);
+}
+
+TEST(Shampoo, OfOneGradientIsItsPolarFactor) {
+    // L^(-1/4) G R^(-1/4) = U S^(-1/2) S S^(-1/2) V^T, but for epsilon.
+    for (const auto& [rows, cols] : {std::pair{24, 40}, {50, 20}, {33, 33}})
+        expect_function(R"("estimator": "shampoo")", svd(rows, cols, 0.3), [](double) { return 1; }, 1e-3);
+}
+
+// f(x) = |x1 + x2| / 2 + |x1 - x2| on the diagonal of a matrix, from (1, 1/2): its subgradients have signs (+, -), so
+// that polar factors never change x1 + x2 and f stays above 3/4, while their error, fed back, is a step towards 0.
+// Karimireddy et al. 2019, arXiv:1901.09847, section 3.
+TEST(ErrorFeedback, ConvergesWherePolarFactorsDoNot) {
+    const auto value = [](double x, double y) { return std::abs(x + y) / 2 + std::abs(x - y); };
+    const auto least_of = [&](const std::string& geometry) {
+        Rig rig(one_group(0.01, R"("estimator": "dual_ema", "geometry": )" + geometry), {matrix("w", 2, 2)});
+        rig.set_weights(0, {1, 0, 0, 0.5});
+        double least = INFINITY;
+        for (int t = 0; t < 500; ++t) {
+            const std::vector<float> w = rig.weights(0);
+            least = std::min(least, value(w[0], w[3]));
+            const double sum = w[0] + w[3] > 0 ? 0.5 : -0.5, difference = w[0] - w[3] > 0 ? 1 : -1;
+            rig.set_gradient(0, {sum + difference, 0, 0, sum - difference});
+            rig.step();
+        }
+        return least;
+    };
+    EXPECT_GT(least_of(R"({"type": "spectral", "coefficients": "simple", "precision": "fp32"})"), 0.75 - 1e-4);
+    EXPECT_LT(least_of(R"("error_feedback")"), 0.02);
+}
+
+}  // namespace
+}  // namespace steepest::testing
