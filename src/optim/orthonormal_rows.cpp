@@ -44,8 +44,10 @@ void OrthonormalRows::replace(Device device, const TensorList& x) const {
             subtraction.before.push_back(x[i].rows(0, begin));
             subtraction.parts.emplace_back(parts_[i].data, DType::f32, Shape{panels.back().shape.rows(), begin});
         }
-        for (int pass = 0; pass < 2; ++pass) subtraction.run_on(device);
-        run(device, GramSchmidt{.x = panels});
+        for (int pass = 0; pass < 2; ++pass) {
+            subtraction.run_on(device);
+            run(device, GramSchmidt{.x = panels});
+        }
     }
 }
 

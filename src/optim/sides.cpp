@@ -49,6 +49,16 @@ void multiply(Device device, const SideApplication& p) {
     });
 }
 
+// Products of no terms, to which the identity is added.
+void add_to_diagonal(Device device, const TensorList& h, float value) {
+    Multiply op{.c = h, .a = {}, .b = {}, .d = h, .identity = value};
+    for (const Tensor& t : h) {
+        op.a.emplace_back(t.data, DType::f32, Shape{t.shape[0], 0});
+        op.b.emplace_back(t.data, DType::f32, Shape{0, t.shape[0]});
+    }
+    run(device, op);
+}
+
 std::int64_t side_flops(const std::vector<Shape>& matrices) {
     std::int64_t total = 0;
     for (const Shape& m : matrices) total += 2 * m.count() * std::min(m.rows(), m.cols());

@@ -25,7 +25,10 @@ struct SideApplication {
 };
 void multiply(Device device, const SideApplication& application);
 
-// Of those two each.
+// h[i] += value I.
+void add_to_diagonal(Device device, const TensorList& h, float value);
+
+// Of multiply() each.
 std::int64_t side_flops(const std::vector<Shape>& matrices);
 
 }  // namespace steepest

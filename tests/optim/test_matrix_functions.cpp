@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
 
 namespace steepest::testing {
 namespace {
@@ -55,6 +56,17 @@ TEST(SchattenPower, OfManyHalvingsIsNearlyThePolarFactor) {
                     svd(20, 30, 0.5), [](double) { return 1; }, 2e-3);
 }
 
+// What gradients of a small batch are: rank 4, and nothing but rounding beside it.
+TEST(SchattenPower, OfLowRankStaysFinite) {
+    for (const auto& [rows, cols] : {std::pair{64, 96}, {200, 100}}) {
+        Svd m = svd(rows, cols, 0.5);
+        for (std::size_t i = 4; i < m.s.size(); ++i) m.s[i] = 0;
+        // 60 directions and more of 1e-6^(1/8) = 0.18 of the norm's power, times polar factors of rounding.
+        expect_function(R"("estimator": "dual_ema", "geometry": {"type": "schatten_power", "halvings": 3})", m,
+                        [](double s) { return std::pow(s, 0.125); }, 1);
+    }
+}
+
 TEST(SpectralClip, CutsLargeSingularValuesAndLeavesTheOthers) {
     const auto clip = [](double threshold) {
         return R"("estimator": "dual_ema", "gradient": {"type": "spectral_clip", "threshold": )" +
@@ -92,6 +104,27 @@ TEST(Shampoo, OfOneGradientIsItsPolarFactor) {
     // L^(-1/4) G R^(-1/4) = U S^(-1/2) S S^(-1/2) V^T, but for epsilon.
     for (const auto& [rows, cols] : {std::pair{24, 40}, {50, 20}, {33, 33}})
         expect_function(R"("estimator": "shampoo")", svd(rows, cols, 0.3), [](double) { return 1; }, 1e-3);
+}
+
+// Of a matrix of low rank, which leaves most rows of a whole sketch to rounding: still orthonormal ones, so that the
+// direction is an isometry of what the gradient spans (and of nothing, but for noise that 12 steps raise by 2^12).
+TEST(Sketched, StaysOrthonormalWhereRowsAreDependent) {
+    for (const auto& [rows, cols] : {std::pair{100, 140}, {150, 100}}) {
+        Svd m = svd(rows, cols, 0.5);
+        for (std::size_t i = 5; i < m.s.size(); ++i) m.s[i] = i < 40 ? 0.3 * std::pow(0.5, double(i)) : 0;
+        for (const int power_iterations : {0, 1}) {
+            Rig rig(one_group(1, R"("estimator": "dual_ema", "geometry": {"type": "sketched", "rank": 200,
+                "coefficients": "simple", "precision": "fp32", "power_iterations": )" +
+                                     std::to_string(power_iterations) + "}"),
+                    {matrix("w", rows, cols)}, the_device(), DType::f32, {.diagnostics = {.every = 1}});
+            rig.set_gradient(0, m.matrix().data);
+            rig.step();
+            const auto found = rig.optimizer.diagnoses().at(0).values;
+            const std::map<std::string, double> by_name(found.begin(), found.end());
+            EXPECT_NEAR(by_name.at("singular_max"), 1, 2e-3) << "values on their way up overshoot by that";
+            EXPECT_NEAR(by_name.at("dual_to_nuclear"), 1, 1e-3);
+        }
+    }
 }
 
 // f(x) = |x1 + x2| / 2 + |x1 - x2| on the diagonal of a matrix, from (1, 1/2): its subgradients have signs (+, -), so

@@ -10,6 +10,7 @@
 #include "ops/norm.h"
 #include "optim/estimator.h"
 #include "optim/roots.h"
+#include "optim/sides.h"
 
 namespace steepest {
 
@@ -50,7 +51,7 @@ public:
         run(device, SumOfSquares{.sums = sums_, .list = sum_});
         run(device, Copy{.to = root_, .from = sum_});
         run(device, Normalize{.x = root_, .sums = sums_});
-        add_to_diagonal(device, epsilon);
+        add_to_diagonal(device, root_, epsilon);
         roots_.replace(device, root_);
         roots_.replace(device, root_, inverse_);
         // Back to size: by the fourth root of the norm, which is the root of the sum's fourth root.
@@ -70,16 +71,6 @@ private:
         const std::int64_t side = rows_ ? block.rows() : block.cols();
         return {side, side};
     }
-    // Products of no terms, with the identity added.
-    void add_to_diagonal(Device device, float value) {
-        Multiply op{.c = root_, .a = {}, .b = {}, .d = root_, .identity = value};
-        for (const Tensor& t : root_) {
-            op.a.emplace_back(t.data, DType::f32, Shape{t.shape[0], 0});
-            op.b.emplace_back(t.data, DType::f32, Shape{0, t.shape[0]});
-        }
-        run(device, op);
-    }
-
     std::string name_;
     bool rows_;
     TensorList sum_, root_, inverse_;

@@ -1,9 +1,10 @@
 // Powers of singular values between the estimate itself and its polar factor: U S^p V^T with p = 2^-halvings, which is
 // HTMuon, arXiv:2603.10067, github.com/TDCSZ327/HTmuon (p = 1/8). Up to its length it is steepest descent under the
 // Schatten norm of exponent 1 + 1/p. With P = U V^T and H = X P^T = U S U^T, by coupled Newton-Schulz (optim/roots.h):
-//   D = ||H||^p (H / ||H||)^p P
-// Singular values from 1e-4 of the norm are right but for rounding: the roots that follow see nothing under 1e-6.
-// Smaller ones end too small. State: none; scratch: the matrices, and six times the squares of their shorter sides.
+//   D = ||H||^p (H / ||H|| + 1e-6 I)^p P
+// The identity keeps eigenvalues that rounding makes negative from growing. Singular values s of at least 1e-4 ||U||_F
+// are right to p 1e-6 ||U||_F / s, but for rounding. State: none; scratch: the matrices, and six times the squares of
+// their shorter sides.
 #include "core/registry.h"
 #include "ops/elementwise.h"
 #include "ops/norm.h"
@@ -15,6 +16,8 @@
 namespace steepest {
 
 namespace {
+
+constexpr float kShift = 1e-6f;
 
 class SchattenPower final : public Geometry {
 public:
@@ -49,6 +52,7 @@ public:
         multiply(device, SideProduct{.h = power_, .x = x, .y = polar_});
         run(device, SumOfSquares{.sums = sums_, .list = power_});
         run(device, Normalize{.x = power_, .sums = sums_});
+        add_to_diagonal(device, power_, kShift);
         take_root_of_sums(device);  // the norm
         for (int k = 0; k < options_.halvings; ++k) {
             roots_.replace(device, power_);
