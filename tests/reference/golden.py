@@ -14,6 +14,7 @@ import numpy as np
 
 import philox
 from collective import *
+from matrix_rules import *
 from optimizers import *
 
 SHAPES = {"wide": (48, 96), "tall": (96, 24), "square": (64, 64), "bias": (33,), "embedding": (128, 16)}
