@@ -16,6 +16,7 @@ namespace steepest {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
 std::vector<float> to_host(Device device, ConstTensor t) {
     std::vector<float> values(static_cast<std::size_t>(t.count()));
     copy_to_host(device, values.data(), t.data, t.bytes());

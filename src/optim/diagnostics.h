@@ -37,7 +37,7 @@ struct DiagnosticsOptions {
 //                      to its ends where these are apart from the rest. Rounding hides what is under 3e-4 of the
 //                      largest
 //   orthogonality_error
-//                      root mean square of the eigenvalues of D D^T - I, D taken wide
+//                      root mean square of the eigenvalues of D D^T - I, D taken wide; rounding alone makes it 3e-4
 //   gradient_rank      mean of (||G||_* / ||G||_F)^2: 1 for rank one, the number of rows or columns for orthogonal ones
 //   gradient_density   (sum |G|)^2 / (n sum G^2) over all n elements: 2/pi for Gaussian ones, near 0 for sparse ones
 //   noise_density      the same of what the first micro-batch's gradient differs in from the step's
