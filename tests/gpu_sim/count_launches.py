@@ -19,8 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 import kernel_step
 
 LAYER, NEWTON_SCHULZ, OTHERWISE = 22, 35, 12
-NEWTON_SCHULZ_KERNELS = ("multiply_tiles<", "gather<", "scatter<", "sum_squares")
-LAST_OF_GRADIENT = "add_partials<"  # of the embedding's backward
+NEWTON_SCHULZ_KERNELS = ("multiply_tiles", "gather", "scatter", "sum_squares")
+LAST_OF_GRADIENT = "add_partials"  # of the embedding's backward
 
 
 def launched(binary, text, layers, steps, folder):
@@ -34,7 +34,7 @@ def launched(binary, text, layers, steps, folder):
         command += ["--set", f"{key}={value}"]
     subprocess.run(command, check=True, env={**os.environ, "GPU_SIM_REPORT": str(report)}, stdout=subprocess.DEVNULL)
     executed = json.loads(report.read_text())["executed"]
-    return [e["name"].split("::")[-1] if e["kind"] == "kernel" else e["name"] for e in executed
+    return [e["name"].split("<")[0].split("::")[-1] if e["kind"] == "kernel" else e["name"] for e in executed
             if e["kind"] in ("kernel", "library")]
 
 
@@ -42,7 +42,7 @@ def step_of(binary, text, layers, folder):
     """(launches of a gradient, launches by kernel of the optimizer) of a step."""
     two, three = (launched(binary, text, layers, steps, folder) for steps in (2, 3))
     step = collections.Counter(three) - collections.Counter(two)
-    last = max(i for i, name in enumerate(three) if name.startswith(LAST_OF_GRADIENT))
+    last = max(i for i, name in enumerate(three) if name == LAST_OF_GRADIENT)
     optimizer = collections.Counter(three[last + 1:])
     return sum(step.values()) - sum(optimizer.values()), optimizer
 
@@ -50,7 +50,7 @@ def step_of(binary, text, layers, folder):
 def main(binary, text):
     with tempfile.TemporaryDirectory() as folder:
         (two, _), (four, optimizer) = (step_of(binary, text, layers, folder) for layers in (2, 4))
-    newton = sum(n for name, n in optimizer.items() if name.startswith(NEWTON_SCHULZ_KERNELS))
+    newton = sum(n for name, n in optimizer.items() if name in NEWTON_SCHULZ_KERNELS)
     rest = sum(optimizer.values()) - newton
     predicted = kernel_step.muon(kernel_step.Model())
     predicted_newton = sum(p.launches for p in predicted if p.name.startswith("newton-schulz"))
