@@ -33,8 +33,8 @@ kernels() {
 }
 # What reads the exports back; Debian does not have them. Without them those tests are skipped.
 readers() {
-    [ -x build/readers/bin/python ] || python3 -m venv build/readers
-    build/readers/bin/pip install --quiet --disable-pip-version-check tensorboard pyarrow wandb ||
+    { [ -x build/readers/bin/python ] || python3 -m venv build/readers; } &&
+        build/readers/bin/pip install --quiet --disable-pip-version-check tensorboard pyarrow wandb ||
         { echo "PyPI was not reached: exports are not read back"; return 0; }
     export STEEPEST_TEST_PYTHON=$PWD/build/readers/bin/python
 }

@@ -29,7 +29,7 @@ private:
 struct InputError : Error {
     explicit InputError(const std::string& what) : Error(Exit::bad_input, what) {}
 };
-// Training cannot go on: the loss or the gradients are not finite.
+// Training cannot go on: loss or gradients are not finite, or the loss is past what the config allows.
 struct DivergedError : Error {
     explicit DivergedError(const std::string& what) : Error(Exit::diverged, what) {}
 };
