@@ -18,8 +18,15 @@ STEEPEST_SIMD void add_scaled(float* to, const float* from, std::int64_t n, floa
     for (std::int64_t i = 0; i < n; ++i) to[i] += factor * from[i];
 }
 
+// Without columns, for an empty sum, a shape's count does not tell its rows.
+cpu::ConstMatrix matrix(const Tensor& t) {
+    cpu::ConstMatrix m{ConstTensor(t)};
+    m.rows = t.shape[0];
+    return m;
+}
+
 void multiply(const Cpu& cpu, const Multiply& op, std::size_t i) {
-    const cpu::ConstMatrix a{ConstTensor(op.a[i])}, b{ConstTensor(op.b[i])};
+    const cpu::ConstMatrix a = matrix(op.a[i]), b = matrix(op.b[i]);
     const bool in_place = !op.d.empty() && op.d[i].data == op.c[i].data;
     const float* from = op.d.empty() || in_place ? nullptr : op.d[i].as<float>();
     const auto add = [&](const cpu::Block& block) {

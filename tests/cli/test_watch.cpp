@@ -46,7 +46,9 @@ TEST_F(Watch, EndsWhereTheProcessWasKilledAndOnCtrlC) {
     Process run(train("100000"), folder());
     ASSERT_TRUE(run.running_when([&] { return fs::exists(log()) && fs::file_size(log()) > 5000; }));
     Process interrupted({"watch", run_path("a")}, folder());
-    ::usleep(100'000);
+    const auto size = fs::file_size(log());
+    // By then the other process has come far enough to hear the signal.
+    ASSERT_TRUE(run.running_when([&] { return fs::file_size(log()) > 4 * size; }));
     interrupted.signal(SIGINT);
     EXPECT_EQ(interrupted.wait().code, 0);
 

@@ -78,8 +78,8 @@ TEST_F(TrainerTest, DiagnosticsAreLinesOfTheLog) {
               testing::log_lines(plain + "/log.jsonl", {"start"}));
     // Noise is seen between micro-batches alone.
     const std::string whole = train("c", {"diagnostics.every=8", "micro_batch=4", "steps=8"});
-    for (const auto& [name, group] : lines(whole, "diagnostics").at(0).at("groups").items())
-        EXPECT_FALSE(group.contains("noise_density")) << name;
+    const Json groups = lines(whole, "diagnostics").at(0).at("groups");
+    for (const auto& [name, group] : groups.items()) EXPECT_FALSE(group.contains("noise_density")) << name;
 }
 
 TEST_F(TrainerTest, TokensGiveTheSteps) {
