@@ -1,39 +1,37 @@
 #include "optim/polar.h"
 
-#include "ops/orthogonalize.h"
-#include "optim/geometry/newton_schulz_sets.h"
-
 namespace steepest {
 
-namespace {
-
-Orthogonalize iteration() {
-    static const NewtonSchulzSet set = newton_schulz_set("polar_express_paper", 12);
-    return {.x = {},
-            .scratch = {},
-            .coefficients = set.coefficients,
-            .compute = DType::f32,
-            .norm_factor = set.norm_factor,
-            .epsilon = set.epsilon};
-}
-
-}  // namespace
+Polar::Polar(const PolarOptions& options)
+    : options_(options),
+      set_(newton_schulz_set(options_.coefficients,
+                             options_.steps.value_or(newton_schulz_default_steps(options_.coefficients)))) {}
 
 void Polar::prepare(Binding& binding, const std::string& name, const std::vector<Shape>& shapes) {
-    const std::int64_t bytes = Orthogonalize::scratch_bytes(shapes, DType::f32, std::int64_t{64} << 20);
+    const std::int64_t bytes = Orthogonalize::scratch_bytes(shapes, options_.compute, options_.scratch_limit << 20);
     binding.scratch(name, &scratch_, DType::f32, Shape{(bytes + 3) / 4});
 }
 
-void Polar::replace(Device device, const TensorList& x, Tensor dual) const {
+void Polar::replace(Device device, const TensorList& x, Tensor dual, ConstTensor gate) const {
     Orthogonalize op = iteration();
-    op.x = x, op.scratch = scratch_, op.dual = dual;
+    op.x = x, op.dual = dual, op.gate = gate;
     run(device, op);
 }
 
-std::int64_t Polar::flops(const std::vector<Shape>& shapes) {
+std::int64_t Polar::flops(const std::vector<Shape>& shapes) const {
     Orthogonalize op = iteration();
     for (const Shape& shape : shapes) op.x.push_back({nullptr, DType::f32, shape});
     return op.flops();
+}
+
+Orthogonalize Polar::iteration() const {
+    return {.x = {},
+            .scratch = scratch_,
+            .coefficients = set_.coefficients,
+            .compute = options_.compute,
+            .form = options_.form,
+            .norm_factor = set_.norm_factor,
+            .epsilon = set_.epsilon};
 }
 
 }  // namespace steepest

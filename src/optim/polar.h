@@ -1,20 +1,40 @@
 #pragma once
-// The polar factor to rounding, for stages that compute with it: Newton-Schulz in fp32 with a set that converges.
+// Polar factors by Newton-Schulz iteration: Orthogonalize with its set of polynomials, its precision and its scratch.
+#include "ops/orthogonalize.h"
 #include "optim/binding.h"
+#include "optim/geometry/newton_schulz_sets.h"
+
+#include <optional>
+#include <string>
 
 namespace steepest {
 
-// Twelve steps: those of polar_express_paper, and its last one again. Singular values s from 1e-4 of the Frobenius norm
-// N on end at 1 but for the rounding of products; smaller ones at some t in (0, 1], and (1 - t) s < 3.5e-6 N.
+// The default is for stages that compute with the factor, to rounding: the steps of polar_express_paper, and its last
+// one again up to twelve. Singular values s from 1e-4 of the Frobenius norm N on end at 1 but for the rounding of
+// products; smaller ones at some t in (0, 1], and (1 - t) s < 3.5e-6 N.
+struct PolarOptions {
+    std::string coefficients = "polar_express_paper";
+    std::optional<int> steps = 12;  // none: as many as the authors of the coefficients take
+    DType compute = DType::f32;
+    Orthogonalize::Form form = Orthogonalize::Form::x;
+    std::int64_t scratch_limit = 64;  // MiB for matrices that are worked on at a time; one always fits
+};
+
 class Polar {
 public:
-    // Scratch for as many of the matrices at a time as 64 MiB hold.
+    explicit Polar(const PolarOptions& options = {});
+
     void prepare(Binding& binding, const std::string& name, const std::vector<Shape>& shapes);
-    // x[i] = its polar factor, of matrices that are among those shapes; dual (n), optional: the nuclear norms.
-    void replace(Device device, const TensorList& x, Tensor dual = {}) const;
-    static std::int64_t flops(const std::vector<Shape>& shapes);
+    // x[i] = its polar factor, of matrices that are among those shapes. `dual` (n), optional: the nuclear norms; `gate`
+    // as Orthogonalize's.
+    void replace(Device device, const TensorList& x, Tensor dual = {}, ConstTensor gate = {}) const;
+    std::int64_t flops(const std::vector<Shape>& shapes) const;
 
 private:
+    Orthogonalize iteration() const;
+
+    PolarOptions options_;
+    NewtonSchulzSet set_;
     Tensor scratch_;
 };
 

@@ -8,10 +8,9 @@
 #include "ops/gaussian.h"
 #include "ops/multiply.h"
 #include "ops/norm.h"
-#include "ops/orthogonalize.h"
 #include "ops/step_size.h"
 #include "optim/geometry.h"
-#include "optim/geometry/newton_schulz_sets.h"
+#include "optim/polar.h"
 #include "optim/scaling.h"
 
 namespace steepest {
@@ -37,7 +36,10 @@ public:
     };
     explicit ByStableRank(Options options)
         : options_(std::move(options)),
-          set_(newton_schulz_set(options_.coefficients, newton_schulz_default_steps(options_.coefficients))) {}
+          newton_schulz_({.coefficients = options_.coefficients,
+                          .steps = {},
+                          .compute = options_.precision == "fp32" ? DType::f32 : DType::bf16,
+                          .scratch_limit = 512}) {}
 
     bool needs_matrices() const override { return true; }
     bool has_dual() const override { return false; }
@@ -55,8 +57,7 @@ public:
         binding.scalars("limits", n, &limits_);
         binding.scalars("gains", n, &gains_);
         binding.scalar("step", &step_);
-        const std::int64_t bytes = Orthogonalize::scratch_bytes(shapes_, compute(), std::int64_t{512} << 20);
-        binding.scratch("matrices", &scratch_, DType::f32, Shape{(bytes + 3) / 4});
+        newton_schulz_.prepare(binding, "matrices", shapes_);
     }
     void begin_step(std::int64_t step) override {
         step_.set(static_cast<double>(step));
@@ -77,33 +78,18 @@ public:
                            .limits = limits_.tensor(),
                            .gains = gains_.tensor()});
         run(device, Copy{.to = polar_, .from = x});
-        Orthogonalize op = iteration();
-        op.x = polar_, op.gate = binding.ok;
-        run(device, op);
+        newton_schulz_.replace(device, polar_, {}, binding.ok);
         run(device, Sign{.x = x});
         run(device, AddScaled{.x = x, .y = x, .a = 0, .factors = sign_factor_});
         run(device, AddScaled{.x = x, .y = polar_, .factors = polar_factor_});
     }
     std::int64_t flops(const std::vector<Shape>& shapes) const override {
-        Orthogonalize op = iteration();
         std::int64_t products = 0;
-        for (const Shape& shape : shapes) {
-            op.x.push_back({nullptr, DType::f32, shape});
-            products += 2 * shape.count() * 2 * (kPowerIterations + 1);
-        }
-        return op.flops() + products;
+        for (const Shape& shape : shapes) products += 2 * shape.count() * 2 * (kPowerIterations + 1);
+        return newton_schulz_.flops(shapes) + products;
     }
 
 private:
-    DType compute() const { return options_.precision == "fp32" ? DType::f32 : DType::bf16; }
-    Orthogonalize iteration() const {
-        return {.x = {},
-                .scratch = scratch_,
-                .coefficients = set_.coefficients,
-                .compute = compute(),
-                .norm_factor = set_.norm_factor,
-                .epsilon = set_.epsilon};
-    }
     // Their squares: ||X v||^2 of unit vectors v = X^T X v / ||X^T X v||.
     void find_largest_singular_values(const Binding& binding) {
         const Device device = binding.device;
@@ -123,10 +109,10 @@ private:
     }
 
     Options options_;
-    NewtonSchulzSet set_;
+    Polar newton_schulz_;
     std::vector<Shape> shapes_;
     TensorList right_, left_, polar_;
-    Tensor squares_, largest_, polar_factor_, sign_factor_, scratch_;
+    Tensor squares_, largest_, polar_factor_, sign_factor_;
     Scalars limits_, gains_;
     Scalar step_;
 };

@@ -47,7 +47,7 @@ public:
         run(device, AddScaled{.x = whole_, .y = x, .b = -1});
         run(device, Copy{.to = error_, .from = whole_, .gate = binding.ok});
     }
-    std::int64_t flops(const std::vector<Shape>& shapes) const override { return Polar::flops(shapes); }
+    std::int64_t flops(const std::vector<Shape>& shapes) const override { return polar_.flops(shapes); }
 
 private:
     std::vector<Shape> shapes_;

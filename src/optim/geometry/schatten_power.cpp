@@ -62,7 +62,7 @@ public:
         run(device, AddScaled{.x = x, .y = x, .a = 0, .factors = lengths_});
     }
     std::int64_t flops(const std::vector<Shape>& shapes) const override {
-        return Polar::flops(shapes) + options_.halvings * SquareRoots::flops(side_shapes(shapes)) +
+        return newton_schulz_.flops(shapes) + options_.halvings * SquareRoots::flops(side_shapes(shapes)) +
                2 * side_flops(shapes);
     }
 

@@ -2,9 +2,8 @@
 // K. Jordan et al., "Muon", 2024, kellerjordan.github.io/posts/muon; Bernstein, Newhouse 2024, arXiv:2409.20325.
 // State: none. Scratch: what Orthogonalize wants for as many matrices at a time as scratch_limit holds.
 #include "core/registry.h"
-#include "ops/orthogonalize.h"
 #include "optim/geometry.h"
-#include "optim/geometry/newton_schulz_sets.h"
+#include "optim/polar.h"
 
 namespace steepest {
 
@@ -38,44 +37,23 @@ public:
     };
     explicit Spectral(Options options)
         : options_(std::move(options)),
-          set_(newton_schulz_set(options_.coefficients,
-                                 options_.steps.value_or(newton_schulz_default_steps(options_.coefficients)))) {}
+          polar_({.coefficients = options_.coefficients,
+                  .steps = options_.steps,
+                  .compute = options_.precision == "fp32" ? DType::f32 : DType::bf16,
+                  .form = options_.form == "gram" ? Orthogonalize::Form::gram : Orthogonalize::Form::x,
+                  .scratch_limit = options_.scratch_limit}) {}
 
     bool needs_matrices() const override { return true; }
 
-    void prepare(Binding& binding) override {
-        const std::int64_t bytes = Orthogonalize::scratch_bytes(
-            binding.shapes(), compute(), static_cast<std::int64_t>(options_.scratch_limit) << 20);
-        binding.scratch("matrices", &scratch_, DType::f32, Shape{(bytes + 3) / 4});
-    }
+    void prepare(Binding& binding) override { polar_.prepare(binding, "matrices", binding.shapes()); }
     void direct(const Binding& binding) override {
-        Orthogonalize op = iteration();
-        op.x = binding.gradients;
-        op.gate = binding.ok;
-        op.dual = binding.dual;
-        run(binding.device, op);
+        polar_.replace(binding.device, binding.gradients, binding.dual, binding.ok);
     }
-    std::int64_t flops(const std::vector<Shape>& shapes) const override {
-        Orthogonalize op = iteration();
-        for (const Shape& shape : shapes) op.x.push_back({nullptr, DType::f32, shape});
-        return op.flops();
-    }
+    std::int64_t flops(const std::vector<Shape>& shapes) const override { return polar_.flops(shapes); }
 
 private:
-    DType compute() const { return options_.precision == "fp32" ? DType::f32 : DType::bf16; }
-    Orthogonalize iteration() const {
-        return {.x = {},
-                .scratch = scratch_,
-                .coefficients = set_.coefficients,
-                .compute = compute(),
-                .form = options_.form == "gram" ? Orthogonalize::Form::gram : Orthogonalize::Form::x,
-                .norm_factor = set_.norm_factor,
-                .epsilon = set_.epsilon};
-    }
-
     Options options_;
-    NewtonSchulzSet set_;
-    Tensor scratch_;
+    Polar polar_;
 };
 
 const Register<Geometry, Spectral> registered("spectral", "spectral norm: the nearest semi-orthogonal matrix");

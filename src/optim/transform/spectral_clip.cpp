@@ -50,7 +50,7 @@ public:
         run(device, AddScaled{.x = x, .y = step_});
     }
     std::int64_t flops(const std::vector<Shape>& shapes) const override {
-        return Polar::flops(shapes) + Polar::flops(side_shapes(shapes)) + 2 * side_flops(shapes);
+        return newton_schulz_.flops(shapes) + newton_schulz_.flops(side_shapes(shapes)) + 2 * side_flops(shapes);
     }
 
 private:
