@@ -27,9 +27,8 @@ ASSUMPTIONS = {
     "memory": Assumption(0.85, "of the DRAM bandwidth reached by memory-bound kernels", "assumed"),
     "filling": Assumption(3e-6, "seconds of a product's filling and draining of the GPU", "assumed"),
     "launch": Assumption(1.5e-6, "seconds between dependent launches of a graph", "assumed"),
-    "newton-schulz": Assumption(0.45, "of the bf16 peak reached by batched_products.cu",
-                                "assumed: seven tenths of the 63 % of a Hopper's peak that mma.sync was measured to "
-                                "reach (arXiv:2402.13499); the whole peak takes wgmma"),
+    "newton-schulz": Assumption(0.35, "of the bf16 peak reached by batched_products.cu",
+                                "assumed; mma.sync, which it uses, cannot reach a Hopper's peak: that takes wgmma"),
 }
 SCALE = {"H100 SXM": 1.0, "A100-SXM4-80GB": 312 / 989.4 * 1.6}  # of the attention rates: mma.sync uses an A100 better
 HEAD_ELEMENTS, HEAD_CHUNKS = 1 << 25, 8  # of src/model/gpt2.cpp
