@@ -8,9 +8,10 @@ their cells are, and texts otherwise; empty cells are nulls.
 Exit codes: 3 pyarrow is missing, 6 the file cannot be written.
 """
 
-import os
 import pathlib
 import sys
+
+from written_whole import written_whole
 
 try:
     import pyarrow
@@ -43,15 +44,8 @@ def main():
         column_types={name: pyarrow.string() for name in names}, strings_can_be_null=True, null_values=[""],
         quoted_strings_can_be_null=False))
     columns = [table[name] if name in TEXTS else typed(table[name]) for name in names]
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with written_whole(target) as temporary:
         parquet.write_table(pyarrow.table(columns, names=names), temporary)
-        os.replace(temporary, target)
-    except OSError as error:
-        print(f"{target}: cannot write: {error.strerror or error}", file=sys.stderr)
-        sys.exit(6)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ Exit codes: 3 plotly is missing, 6 the page cannot be written.
 import base64
 import gzip
 import json
-import os
 import pathlib
 import sys
+
+from written_whole import written_whole
 
 try:
     from plotly.offline import get_plotlyjs
@@ -33,15 +34,8 @@ def main():
     json.loads(data.read_text(encoding="utf-8"))
     template = pathlib.Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     text = template.replace("@PLOTLY@", packed(get_plotlyjs())).replace("@DATA@", packed(data.read_text(encoding="utf-8")))
-    temporary = page.with_name(f".{page.name}.{os.getpid()}")
-    try:
+    with written_whole(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, page)
-    except OSError as error:
-        print(f"{page}: cannot write: {error.strerror}", file=sys.stderr)
-        sys.exit(6)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

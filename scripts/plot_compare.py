@@ -10,9 +10,10 @@ Exit codes: 3 matplotlib is missing, 6 the picture cannot be written.
 import argparse
 import csv
 import math
-import os
 import pathlib
 import sys
+
+from written_whole import written_whole
 
 try:
     import matplotlib
@@ -218,16 +219,10 @@ def draw_rates(path):
 
 
 def save(figure, path):
-    """Whole or not at all: written under another name and renamed."""
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     # No dates in the file: the same curves give the same bytes.
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
-    try:
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(pathlib.Path(path).suffix)
+    with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=150, metadata=metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def draw_curves(options):
@@ -264,11 +259,7 @@ def main():
         "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
         "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "steepest"})
     figure = draw_rates(options.csv) if options.rates else draw_curves(options)
-    try:
-        save(figure, options.picture)
-    except OSError as error:
-        print(f"{options.picture}: cannot write: {error.strerror}", file=sys.stderr)
-        sys.exit(6)
+    save(figure, options.picture)
 
 
 if __name__ == "__main__":

@@ -96,11 +96,7 @@ void column_sums(Cuda& cuda, const Tensor& out, const ConstTensor& x, bool accum
     });
 }
 
-bool try_product(Cuda& cuda, const cuda::Product& p) {
-    if (!cuda.matmuls().offers(cuda.compute(), p)) return false;
-    cuda.matmuls().run(cuda.compute(), p);
-    return true;
-}
+bool try_product(Cuda& cuda, const cuda::Product& p) { return cuda.matmuls().try_run(cuda.compute(), p); }
 void product(Cuda& cuda, const cuda::Product& p) { cuda.matmuls().run(cuda.compute(), p); }
 
 }  // namespace

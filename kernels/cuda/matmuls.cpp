@@ -343,8 +343,6 @@ const Matmuls::Plan* Matmuls::plan(cudaStream_t stream, const Product& product) 
     return known->second ? &*known->second : nullptr;
 }
 
-bool Matmuls::offers(cudaStream_t stream, const Product& product) { return plan(stream, product) != nullptr; }
-
 Matmuls::Matmuls() = default;
 Matmuls::~Matmuls() = default;
 
@@ -359,12 +357,17 @@ std::string Matmuls::describe() const {
 }
 
 void Matmuls::run(cudaStream_t stream, const Product& product) {
-    if (product.m == 0 || product.n == 0 || product.batch == 0) return;
-    const Plan* known = plan(stream, product);
-    if (!known)
+    if (!try_run(stream, product))
         fail(CUBLAS_STATUS_NOT_SUPPORTED, "cublasLtMatmulAlgoGetHeuristic " + Key(product, options.tf32).text(),
              Here::now());
+}
+
+bool Matmuls::try_run(cudaStream_t stream, const Product& product) {
+    if (product.m == 0 || product.n == 0 || product.batch == 0) return true;
+    const Plan* known = plan(stream, product);
+    if (!known) return false;
     known->run(state_->library.get(), state_->workspace.get(), stream, product, product.c.data, known->algorithm);
+    return true;
 }
 
 void Matmuls::restore(const Records& records) {

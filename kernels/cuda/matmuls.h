@@ -87,8 +87,9 @@ public:
     // Enqueues the product. Always on the same stream: products share the workspace. The first one allocates, which a
     // graph under capture cannot.
     void run(cudaStream_t stream, const Product& product);
-    // Whether the library has an algorithm for it; plain products and those with a bias it has at any size.
-    bool offers(cudaStream_t stream, const Product& product);
+    // False, and nothing is enqueued, where the library has no algorithm: plain products and those with a bias it has
+    // at any size.
+    bool try_run(cudaStream_t stream, const Product& product);
 
     // Every choice so far, and those given to restore().
     const Records& record() const { return records_; }
