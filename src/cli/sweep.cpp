@@ -86,7 +86,7 @@ void run_sweep(const Options& options) {
     if (options.dry_run) {
         std::vector<bool> wanted;
         for (std::size_t i = 0; i < runs.size(); ++i) {
-            wanted.push_back(shard.has(runs[i], i, config.stop_diverged));
+            wanted.push_back(shard.has(runs[i], i, config.unit()));
             if (!runs[i].settings.contains("threads")) configs[i].threads = threads;
         }
         const std::string path = (std::filesystem::path(config.runs) / config.name).string();
@@ -98,7 +98,7 @@ void run_sweep(const Options& options) {
                                                        .threads = threads,
                                                        .gpus = options.gpus,
                                                        .shard = shard,
-                                                       .by_point = config.stop_diverged});
+                                                       .unit = config.unit()});
     std::string stopped;
     if (!config.halving.rungs.empty())
         stopped = ", " + std::to_string(tally.stopped) + " stopped by halving at " + Json(config.halving.rungs).dump();

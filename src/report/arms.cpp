@@ -35,10 +35,29 @@ double compared_loss(const RunRecord& run, const Arms& arms) {
     return loss_at(run.eval, arms.axis, arms.end.x);
 }
 
+// A rate that was run with more seeds than the others must not win or lose by those.
+void score(std::span<const RunRecord> runs, Arm& arm) {
+    std::map<std::string, std::size_t> count;  // seed -> how many points have it
+    for (const ArmPoint& point : arm.points) {
+        std::set<std::string> seeds;
+        for (const std::size_t run : point.runs) seeds.insert(seed_key(runs[run]));
+        for (const std::string& seed : seeds) ++count[seed];
+    }
+    const auto by_all = [&](const auto& seed) { return seed.second == arm.points.size(); };
+    const bool any = std::ranges::any_of(count, by_all);
+    for (ArmPoint& point : arm.points) {
+        std::vector<double> losses;
+        for (std::size_t i = 0; i < point.usable.size(); ++i)
+            if (!any || count[seed_key(runs[point.usable[i]])] == arm.points.size()) losses.push_back(point.losses[i]);
+        point.score = summarize(losses).mean;
+    }
+}
+
 void choose_best(std::span<const RunRecord> runs, Arm& arm) {
+    score(runs, arm);
     const auto better = [](const ArmPoint& a, const ArmPoint& b) {
-        if (a.losses.empty() != b.losses.empty()) return b.losses.empty();
-        return a.diverged != b.diverged ? a.diverged < b.diverged : a.loss.mean < b.loss.mean;
+        if (std::isfinite(a.score) != std::isfinite(b.score)) return std::isfinite(a.score);
+        return a.diverged != b.diverged ? a.diverged < b.diverged : a.score < b.score;
     };
     arm.best = std::ranges::min_element(arm.points, better) - arm.points.begin();
     std::set<std::string> elsewhere;
@@ -136,8 +155,8 @@ Curve mean_curve(std::span<const RunRecord> runs, const ArmPoint& point) {
 }
 
 std::optional<GoodRegion> good_region(const Arm& arm, double tolerance) {
-    if (arm.points.size() < 2 || !std::isfinite(arm.chosen().loss.mean)) return std::nullopt;
-    const double most = arm.chosen().loss.mean + tolerance;
+    if (arm.points.size() < 2 || !std::isfinite(arm.chosen().score)) return std::nullopt;
+    const double most = arm.chosen().score + tolerance;
     // From the best point outwards while the loss stays below; then the place between two points where it crosses.
     const auto walk = [&](int by, double& edge, bool& open) {
         std::size_t at = arm.best;
@@ -146,15 +165,15 @@ std::optional<GoodRegion> good_region(const Arm& arm, double tolerance) {
             edge = arm.points[at].learning_rate;
             if ((by < 0 && at == 0) || (by > 0 && at + 1 == arm.points.size())) return;
             const ArmPoint &here = arm.points[at], &next = arm.points[at + by];
-            const bool bad = !std::isfinite(next.loss.mean) || next.diverged > arm.chosen().diverged;
-            if (!bad && next.loss.mean <= most) {
+            const bool bad = !std::isfinite(next.score) || next.diverged > arm.chosen().diverged;
+            if (!bad && next.score <= most) {
                 at += by;
                 continue;
             }
             open = false;
             // Where a neighbour diverged nothing is known of the way there.
             if (bad) return;
-            const double f = (most - here.loss.mean) / (next.loss.mean - here.loss.mean);
+            const double f = (most - here.score) / (next.score - here.score);
             edge = here.learning_rate * std::pow(next.learning_rate / here.learning_rate, f);
             return;
         }

@@ -19,13 +19,16 @@ struct ArmPoint {
     std::vector<double> losses;       // one a usable run, in nats a token
     std::size_t diverged = 0;
     Summary loss{};
+    // What points of an arm are told apart by: the mean loss over the seeds that all of them were run with, over its
+    // own where there are no such. NaN if none of those is usable.
+    double score = kUnknown;
 };
 
 struct Arm {
     std::string name;              // the optimizer's, and what tells arms of one optimizer apart
     bool reconstruction = false;   // see RunRecord
     std::vector<ArmPoint> points;  // by learning rate
-    std::size_t best = 0;          // the point with the fewest diverged runs, of those the one with the least mean loss
+    std::size_t best = 0;          // the point with the fewest diverged runs, of those the one with the least score
     std::size_t choosing = 0;      // seeds at the best point that were also run at another: they chose it
     const ArmPoint& chosen() const { return points[best]; }
     bool at_edge() const { return points.size() > 1 && (best == 0 || best + 1 == points.size()); }
@@ -55,7 +58,7 @@ ArmDifference difference_of(std::span<const RunRecord> runs, const Arm& arm, con
 // Mean of the best point's usable curves on the evaluations they all have; every column is the runs' mean.
 Curve mean_curve(std::span<const RunRecord> runs, const ArmPoint& point);
 
-// The learning rates whose mean loss is within `tolerance` of the best, between points linear in log(rate). Open where
+// The learning rates whose score is within `tolerance` of the best, between points linear in log(rate). Open where
 // the region goes to the edge of what was tried. Nothing for fewer than two rates.
 struct GoodRegion {
     double low, high;

@@ -98,7 +98,7 @@ private:
     };
 
     bool halving() const { return !folder_.halving().rungs.empty(); }
-    bool mine(std::size_t i) const { return options_.shard.has(folder_.runs()[i], i, options_.by_point); }
+    bool mine(std::size_t i) const { return options_.shard.has(folder_.runs()[i], i, options_.unit); }
 
     // Runs compete over all shards. A shard takes its own runs to their first rung; whoever sees a rung decided goes on
     // with any of the survivors. A shard with nothing to do stays while another is at work, since that may decide; the
@@ -143,13 +143,15 @@ private:
         if (standing.stopped) return false;
         if (standing.rung == 0 && !mine(index)) return true;
         if (standing.rung < run.rungs.size() && folder_.at_rung(run, standing.rung)) return true;
-        return options_.by_point && !run.first_seed && first_seed_pending(run);
+        return options_.unit != SweepConfig::Unit::run && !run.first_seed && first_seeds_pending(run);
     }
 
-    bool first_seed_pending(const PlannedRun& run) const {
+    bool first_seeds_pending(const PlannedRun& run) const {
         const auto decides = [&](std::size_t i) {
             const PlannedRun& other = folder_.runs()[i];
-            return other.point == run.point && other.first_seed && !(halving() && folder_.at_rung(other, 0));
+            const bool together =
+                options_.unit == SweepConfig::Unit::arm ? other.arm_index == run.arm_index : other.point == run.point;
+            return together && other.first_seed && !(halving() && folder_.at_rung(other, 0));
         };
         return std::ranges::any_of(waiting_, decides) || std::ranges::any_of(jobs_, decides, &Job::run);
     }

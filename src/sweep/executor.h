@@ -13,7 +13,7 @@ struct ExecutorOptions {
     std::vector<std::string> gpus;  // CUDA_VISIBLE_DEVICES of job 0, 1, ...; empty: left as it is
     int restarts = 3;               // of a run that a signal ended, without its getting any further, in this call
     Shard shard;
-    bool by_point = false;  // see Shard::has
+    SweepConfig::Unit unit = SweepConfig::Unit::run;  // see Shard::has
 };
 
 struct Tally {

@@ -41,22 +41,53 @@ Folder::Folder(const SweepConfig& config, std::vector<PlannedRun> runs)
     fs::create_directories(inner(""), error);
     if (error) throw StorageError(path_ + ": cannot make the sweep's folder: " + error.message());
     const std::optional<Lock> lock = Lock::take(inner("sweep.lock"), true);
-    for (const auto& [file, text] : {std::pair{path_ + "/sweep.json", write_config(config).dump(4) + "\n"},
-                                     std::pair{inner("plan.json"), plan_text(runs_)}}) {
-        if (!exists(file))
-            write_file(file, text);
-        else if (read_file(file) != text)
-            throw InputError(file + ": another sweep has this folder; give this one another name, or delete that one");
+    text_ = write_config(config).dump(4) + "\n";
+    const std::string plan = plan_text(runs_);
+    if (is_sweep(path_)) {
+        if (is_current() && read_file(plan_path()) == plan) return;
+        check_grown_from(open(path_));
+    }
+    // Who opens the folder in between finds a plan of all the runs it looks for.
+    write_file(plan_path(), plan);
+    write_file(sweep_path(), text_);
+}
+
+void Folder::check_grown_from(const Folder& old) const {
+    const auto refuse = [&](const std::string& why) {
+        throw InputError(sweep_path() + ": another sweep has this folder: " + why +
+                         "; give this one another name, or delete that one");
+    };
+    if (old.config_.config != config_.config)
+        refuse("its config is \"" + old.config_.config + "\", not \"" + config_.config + "\"");
+    if (write_config(old.config_.halving) != write_config(config_.halving) ||
+        (!config_.halving.rungs.empty() && old.runs_.size() != runs_.size()))
+        refuse("with halving, no run can be added and no rung moved");
+    std::map<std::string, const PlannedRun*> now;
+    for (const PlannedRun& run : runs_) now[run.name] = &run;
+    for (const PlannedRun& was : old.runs_) {
+        const auto at = now.find(was.name);
+        if (at == now.end()) refuse("it has a run \"" + was.name + "\", and this one has not");
+        const PlannedRun& run = *at->second;
+        if (run.settings != was.settings)
+            refuse("its run \"" + was.name + "\" has other options: " + Json(was.settings).dump() + ", not " +
+                   Json(run.settings).dump());
+        if (run.steps != was.steps || run.rungs != was.rungs)
+            refuse("its run \"" + was.name + "\" takes " + std::to_string(was.steps) + " steps, not " +
+                   std::to_string(run.steps));
     }
 }
 
-bool Folder::is_sweep(const std::string& path) { return exists(path + "/.sweep/plan.json"); }
+bool Folder::is_current() const { return read_file(sweep_path()) == text_; }
+
+bool Folder::is_sweep(const std::string& path) {
+    return exists(path + "/sweep.json") && exists(path + "/.sweep/plan.json");
+}
 
 Folder Folder::open(const std::string& path) {
     const std::string file = path + "/sweep.json";
     Folder folder(path, read_config<SweepConfig>(parse_json(read_file(file), file), file));
     folder.runs_ = plan(folder.config_, file), folder.readings_.resize(folder.runs_.size());
-    const std::string known = folder.inner("plan.json");
+    const std::string known = folder.plan_path();
     const Json json = parse_json(read_file(known), known);
     for (PlannedRun& run : folder.runs_) try {
             const Json& entry = json.at(run.name);
@@ -91,11 +122,30 @@ State Folder::own_state(const PlannedRun& run) const {
     if (log && log->status == report::RunStatus::done) return State::done;
     if (log && log->status == report::RunStatus::diverged) return State::diverged;
     if (readings_[index(run)].size > 0) return State::unfinished;
-    if (config_.stop_diverged && !run.first_seed)
-        for (const PlannedRun& other : runs_)
-            if (other.point == run.point && other.first_seed && own_state(other) == State::diverged)
-                return State::skipped;
-    return State::waiting;
+    return passed_over(run) ? State::skipped : State::waiting;
+}
+
+bool Folder::passed_over(const PlannedRun& run) const {
+    if (run.first_seed || config_.unit() == SweepConfig::Unit::run) return false;
+    const auto first = [&](const PlannedRun& other) { return other.first_seed && other.point == run.point; };
+    const PlannedRun& own = *std::ranges::find_if(runs_, first);
+    if (config_.stop_diverged && own_state(own) == State::diverged) return true;
+    if (config_.seeds_for_best == 0) return false;
+    const double loss = final_loss(own);
+    std::int64_t better = 0;
+    for (const PlannedRun& other : runs_) {
+        if (!other.first_seed || other.arm_index != run.arm_index) continue;
+        if (!over(own_state(other))) return false;
+        const double its = final_loss(other);
+        better += its < loss || (its == loss && other.point < run.point);
+    }
+    return loss == kNever || better >= config_.seeds_for_best;
+}
+
+double Folder::final_loss(const PlannedRun& run) const {
+    if (own_state(run) != State::done) return kNever;
+    const double loss = record(run)->final_loss();
+    return std::isfinite(loss) ? loss : kNever;
 }
 
 State Folder::state_of(const PlannedRun& run, const Standing& standing) const {

@@ -18,7 +18,8 @@ inline bool over(State state) { return state != State::waiting && state != State
 
 class Folder {
 public:
-    // Makes the folder with sweep.json in it. Throws InputError if there is one already that says something else.
+    // Makes the folder with sweep.json in it. Where there is one already it may only grow: every run of the old plan is
+    // in the new one, with the same options. Throws InputError otherwise.
     Folder(const SweepConfig& config, std::vector<PlannedRun> runs);
     // One that is there, to look at. Throws InputError if it is no sweep's.
     static Folder open(const std::string& path);
@@ -33,6 +34,8 @@ public:
     std::string error_path(const PlannedRun& run) const { return inner(run.name + ".err"); }
     // Held, shared, by each process that has something to do.
     std::string work_lock_path() const { return inner("work.lock"); }
+    // Whether sweep.json is still that of this plan: another process may have made the sweep grow.
+    bool is_current() const;
     std::string results_lock_path() const { return inner("results.lock"); }
 
     State state(const PlannedRun& run) const { return state_of(run, standing(run)); }
@@ -56,14 +59,22 @@ private:
     };
 
     Folder(std::string path, SweepConfig config) : path_(std::move(path)), config_(std::move(config)) {}
+    std::string sweep_path() const { return path_ + "/sweep.json"; }
+    std::string plan_path() const { return inner("plan.json"); }
     std::string inner(const std::string& name) const { return path_ + "/.sweep/" + name; }
     std::size_t index(const PlannedRun& run) const { return static_cast<std::size_t>(&run - runs_.data()); }
     // Halving aside.
     State own_state(const PlannedRun& run) const;
     State state_of(const PlannedRun& run, const Standing& standing) const;
+    // Whether the first seeds have decided that this run, of another seed, is not to be: see unit().
+    bool passed_over(const PlannedRun& run) const;
+    // Infinite where it has not finished with one.
+    double final_loss(const PlannedRun& run) const;
     std::optional<double> rung_loss(const PlannedRun& run, std::size_t rung) const;
 
-    std::string path_;
+    void check_grown_from(const Folder& old) const;
+
+    std::string path_, text_;  // text_: what this process wrote to sweep.json, or found there
     SweepConfig config_;
     std::vector<PlannedRun> runs_;
     mutable std::vector<Reading> readings_;

@@ -111,12 +111,13 @@ std::vector<PlannedRun> plan(const SweepConfig& config, const std::string& sourc
     std::vector<PlannedRun> runs;
     std::set<std::string> names;
     Mistakes mistakes;
-    std::size_t number = 0;
-    for (const ArmConfig& arm : arms)
+    std::size_t number = 0, arm_index = 0;
+    for (const ArmConfig& arm : arms) {
         for (const Point& point : points_of(config, arm)) {
             for (const std::uint64_t seed : config.seeds) {
                 PlannedRun& run = runs.emplace_back();
                 run.arm = arm.name, run.varied = point.values, run.seed = seed, run.point = number;
+                run.arm_index = arm_index;
                 run.first_seed = seed == config.seeds.front();
                 run.name = joined(point.name, "s" + std::to_string(seed));
                 for (const auto& [path, setting] : config.set) run.settings[path] = setting.value;
@@ -128,6 +129,8 @@ std::vector<PlannedRun> plan(const SweepConfig& config, const std::string& sourc
             }
             ++number;
         }
+        ++arm_index;
+    }
     mistakes.report(source);
     return runs;
 }

@@ -9,8 +9,9 @@ struct PlannedRun {
     std::map<std::string, Json> settings;  // every option that is set, the seed included
     std::map<std::string, Json> varied;    // those of the axes and points
     std::uint64_t seed = 0;
-    std::size_t point = 0;    // equal for the seeds of one point
-    bool first_seed = false;  // of its point
+    std::size_t point = 0;      // equal for the seeds of one point
+    std::size_t arm_index = 0;  // equal for the points of one arm
+    bool first_seed = false;    // of its point
     // Whoever knows run configs fills these in.
     std::int64_t steps = 0;           // of the whole run
     std::vector<std::int64_t> rungs;  // steps at which halving compares it
@@ -25,9 +26,11 @@ std::vector<PlannedRun> plan(const SweepConfig& config, const std::string& sourc
 struct Shard {
     std::size_t index = 1, count = 1;  // index in [1, count]
 
-    // Shards partition the runs. The seeds of a point stay together where one decides about the others.
-    bool has(const PlannedRun& run, std::size_t position, bool by_point) const {
-        return (by_point ? run.point : position) % count == index - 1;
+    // Shards partition the runs. Those stay together of which one decides about the others.
+    bool has(const PlannedRun& run, std::size_t position, SweepConfig::Unit unit) const {
+        using Unit = SweepConfig::Unit;
+        const std::size_t number = unit == Unit::arm ? run.arm_index : unit == Unit::point ? run.point : position;
+        return number % count == index - 1;
     }
 };
 // "2/8". Throws InputError.

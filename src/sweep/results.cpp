@@ -62,6 +62,7 @@ std::string times_of(const Folder& folder, const PlannedRun& run, State state) {
 void write_results(const Folder& folder) {
     // Read and written under one lock: of two shards that end together, the second has seen the first.
     const std::optional<Lock> lock = Lock::take(folder.results_lock_path(), true);
+    if (!folder.is_current()) return;  // the results of a plan that has grown are for whoever made it grow
     const bool halving = !folder.halving().rungs.empty();
     const std::vector<std::string> options = options_of(folder.runs());
     std::vector<std::string> header{"run", "arm"};

@@ -79,7 +79,12 @@ struct SweepConfig {
     std::int64_t samples = 0;
     std::uint64_t search_seed = 1;
     bool stop_diverged = false;
+    std::int64_t seeds_for_best = 0;
     HalvingConfig halving;
+
+    // What is decided together, by the first seeds' runs.
+    enum class Unit { run, point, arm };
+    Unit unit() const { return seeds_for_best > 0 ? Unit::arm : stop_diverged ? Unit::point : Unit::run; }
 
     void fields(auto& f) {
         f("description", description, "for people; not read");
@@ -95,10 +100,17 @@ struct SweepConfig {
           Range<std::int64_t>{0, 100000});
         f("search_seed", search_seed, "of those draws");
         f("stop_diverged", stop_diverged, "a point that diverges with its first seed is not run with the others");
+        f("seeds_for_best", seeds_for_best,
+          "how many points of an arm, the best by the final loss of the first seed, are run with the other seeds; 0: "
+          "all",
+          Range<std::int64_t>{0, 100000});
         f("halving", halving, "successive halving: the worse runs are stopped on the way");
     }
     void check(auto&& error) const {
         if (seeds.empty()) error("/seeds", "expected at least one seed");
+        if (seeds_for_best > 0 && !halving.rungs.empty())
+            error("/seeds_for_best",
+                  "halving decides by all seeds, and this by the first one: expected one of the two");
         const auto any_random = [](const auto& list) {
             for (const auto& [path, axis] : list)
                 if (axis.random()) return true;

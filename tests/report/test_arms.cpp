@@ -45,6 +45,18 @@ TEST_F(ArmsTest, RunsThatDifferInSeedAndRateAreOneArmAndTheBestRateHasTheLeastMe
     EXPECT_TRUE(arms.worth_showing);
 }
 
+TEST_F(ArmsTest, ARateRunWithMoreSeedsIsChosenByThoseThatAllWereRunWith) {
+    // Seed 1 prefers rate 1, whose other seeds are worse than all of rate 2.
+    const std::vector<RunRecord> runs = {one("muon", 1, 1, 3.0), one("muon", 2, 1, 3.1), one("muon", 1, 2, 3.4),
+                                         one("muon", 1, 3, 3.5), one("muon", 4, 1, 2, "diverged")};
+    const Arm muon = arms_of(runs, Axis::step).arms.at(0);
+    EXPECT_EQ(muon.best, 0u);
+    EXPECT_DOUBLE_EQ(muon.chosen().score, 3.0);
+    EXPECT_DOUBLE_EQ(muon.chosen().loss.mean, 3.3);
+    EXPECT_TRUE(std::isnan(muon.points[2].score));
+    EXPECT_EQ(muon.choosing, 1u);
+}
+
 TEST_F(ArmsTest, PairedWhereInitAndDataAreSharedAndWelchOtherwise) {
     std::vector<RunRecord> runs;
     for (int seed = 1; seed <= 3; ++seed) runs.push_back(one("adamw", 1, seed, 3 + seed));
@@ -107,7 +119,7 @@ TEST(GoodRegion, CrossesLinearlyInTheLogarithmOfTheRate) {
     Arm arm;
     for (const auto& [rate, loss] : {std::pair{0.01, 3.2}, {0.1, 3.0}, {1.0, 3.04}, {10.0, NAN}}) {
         ArmPoint& point = arm.points.emplace_back();
-        point.learning_rate = rate, point.loss.mean = loss;
+        point.learning_rate = rate, point.score = loss;
         point.diverged = std::isnan(loss);
     }
     arm.best = 1;

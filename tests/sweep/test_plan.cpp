@@ -70,10 +70,11 @@ TEST(Plan, DrawsStayWhenThereAreMoreOfThem) {
 
 TEST(Plan, ShardsPartitionTheRuns) {
     const auto runs = plan(sweep_of(R"({"config": "c", "axes": {"batch": [1, 2, 3, 4, 5]}, "seeds": [1, 2, 3]})"), "s");
-    for (const bool by_point : {false, true}) {
+    using Unit = SweepConfig::Unit;
+    for (const Unit unit : {Unit::run, Unit::point, Unit::arm}) {
         std::vector<int> taken(runs.size());
         for (std::size_t shard = 1; shard <= 4; ++shard)
-            for (std::size_t i = 0; i < runs.size(); ++i) taken[i] += Shard{shard, 4}.has(runs[i], i, by_point);
+            for (std::size_t i = 0; i < runs.size(); ++i) taken[i] += Shard{shard, 4}.has(runs[i], i, unit);
         EXPECT_EQ(taken, std::vector<int>(runs.size(), 1));
     }
     EXPECT_EQ(parse_shard("2/8").index, 2u);

@@ -68,7 +68,27 @@ TEST_F(Sweep, RunsAllSkipsWhatIsFinishedAndDoesNotDependOnTheOrder) {
     for (const char* shard : {"3/3", "1/3", "2/3"})
         EXPECT_EQ(sweep({"--set", "name=sharded", "--shard", shard}).code, 0) << shard;
     EXPECT_EQ(results("sharded"), all);
-    expect_has(sweep({"--set", "seeds=[3]"}).err, {"sweep.json", "another sweep has this folder"});
+}
+
+TEST_F(Sweep, AFolderMayGrowAndNotChange) {
+    ASSERT_EQ(sweep({"--set", "seeds=[1]"}).code, 0);
+    const std::string small = results();
+    const auto written = fs::last_write_time(path("runs/s/m-s1/log.jsonl"));
+    for (const auto& [set, why] : {std::pair{"seeds=[2]", "it has a run \"a-lr_scale0.5-s1\", and this one has not"},
+                                   {"set.batch=8", "its run \"a-lr_scale0.5-s1\" has other options"},
+                                   {"config=\"other.json\"", "its config is \"tiny.json\", not \"other.json\""}}) {
+        fs::copy_file(path("tiny.json"), path("other.json"), fs::copy_options::skip_existing);
+        const Outcome other = sweep({"--set", "seeds=[1]", "--set", set});
+        EXPECT_EQ(other.code, 2);
+        expect_has(other.err, {"runs/s/sweep.json: another sweep has this folder: ", why});
+    }
+    EXPECT_EQ(results(), small);
+    const Outcome grown = sweep({});  // seeds 1 and 2
+    ASSERT_EQ(grown.code, 0) << grown.err;
+    expect_has(grown.out, {"6 done"});
+    EXPECT_EQ(fs::last_write_time(path("runs/s/m-s1/log.jsonl")), written) << "it ran again";
+    ASSERT_EQ(sweep({"--set", "name=alone"}).code, 0);
+    EXPECT_EQ(results(), results("alone"));
 }
 
 TEST_F(Sweep, ABadRunIsKnownBeforeAnyStarts) {
@@ -97,6 +117,34 @@ TEST_F(Sweep, DivergedAndFailedRunsAreSaidAndTheOthersGoOn) {
     fs::remove_all(path("runs/d/good-s2"));
     EXPECT_EQ(sweep({}, "d.json").code, 0) << "tried again";
     expect_has(results("d"), {"\ngood-s2,good,2,done,"});
+}
+
+// A rate of 0 learns nothing and 1e30 is lost at once, so that the first seed's best point of an arm is known: b's, in
+// an arm of equals the first one.
+TEST_F(Sweep, OnlyTheBestPointsOfTheFirstSeedAreRunWithTheOthers) {
+    write_file(path("b.json"), R"({"config": "tiny.json", "seeds": [1, 2, 3], "seeds_for_best": 1,
+        "set": {"max_bad_steps": 2}, "arms": [
+        {"name": "b", "axes": {"optimizer.lr_scale": [0, 1, 1e30]}},
+        {"name": "equal", "set": {"optimizer.lr_scale": 0}, "axes": {"optimizer.groups.decayed.weight_decay": [0.1, 0.2]}},
+        {"name": "lost", "set": {"optimizer": "muon", "max_bad_steps": 2}, "axes": {"optimizer.lr_scale": [1e30]}}]})");
+    const Outcome outcome = sweep({"--jobs", "2"}, "b.json");
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    expect_has(outcome.out, {"8 done, 2 diverged, 0 failed, 8 skipped, 0 not finished"});
+    const std::string alone = results("b");
+    expect_has(alone,
+               {"\nb-lr_scale0-s1,b,,0,1,done,", "\nb-lr_scale0-s2,b,,0,2,skipped,", "\nb-lr_scale1-s3,b,,1,3,done,",
+                "\nb-lr_scale1e+30-s2,b,,1e+30,2,skipped,", "\nequal-weight_decay0.1-s2,equal,0.1,,2,done,",
+                "\nequal-weight_decay0.2-s2,equal,0.2,,2,skipped,", "\nlost-lr_scale1e+30-s2,lost,,1e+30,2,skipped,"});
+    for (const char* shard : {"2/2", "1/2"})
+        ASSERT_EQ(sweep({"--set", "name=parts", "--shard", shard}, "b.json").code, 0) << shard;
+    EXPECT_EQ(results("parts"), alone);
+    Process one({"sweep", "b.json", "--set", "name=both"}, folder()),
+        two({"sweep", "b.json", "--set", "name=both"}, folder());
+    EXPECT_EQ(one.wait().code, 0);
+    EXPECT_EQ(two.wait().code, 0);
+    EXPECT_EQ(results("both"), alone);
+    expect_nothing_ran_twice("both");
+    EXPECT_EQ(sweep({"--set", "halving.rungs=[0.5]", "--set", "name=no"}, "b.json").code, 2);
 }
 
 TEST_F(Sweep, TwoAtOnceShareTheRuns) {
