@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -48,12 +49,26 @@ std::vector<RunConfig> read_runs(const sweep::SweepConfig& config, std::vector<s
     return configs;
 }
 
+// The share of each run that is expected to be trained: of the other seeds' runs, which of them is known later.
+std::vector<double> expected_shares(const sweep::SweepConfig& config, const std::vector<sweep::PlannedRun>& runs) {
+    std::vector<double> shares(runs.size(), 1);
+    if (config.seeds_for_best == 0) return shares;
+    std::map<std::size_t, double> points;  // of an arm
+    for (const sweep::PlannedRun& run : runs) points[run.arm_index] += run.first_seed;
+    for (std::size_t i = 0; i < runs.size(); ++i)
+        if (!runs[i].first_seed)
+            shares[i] = std::min(1.0, static_cast<double>(config.seeds_for_best) / points[runs[i].arm_index]);
+    return shares;
+}
+
 void print_plan(const std::string& folder, const std::vector<sweep::PlannedRun>& runs,
-                const std::vector<RunConfig>& configs, const std::vector<bool>& wanted, int jobs) {
+                const std::vector<RunConfig>& configs, const std::vector<bool>& wanted,
+                const std::vector<double>& shares, int jobs) {
     const SweepCost cost = sweep_cost(folder, runs, configs, wanted);
     report::Table table(
         {{"run", "", Align::left}, {"options", "", Align::left}, {"steps"}, {"TFLOP"}, {"disk", "MiB"}, {"time", "s"}});
     RunCost all;
+    double count = 0, listed = 0;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         if (!wanted[i]) continue;
         const RunCost& run = cost.runs[i];
@@ -63,11 +78,13 @@ void print_plan(const std::string& folder, const std::vector<sweep::PlannedRun>&
         table.add({runs[i].name, varied, report::grouped(static_cast<double>(runs[i].steps)),
                    report::fixed(run.flops * 1e-12, 2), report::fixed(run.disk_bytes / (1 << 20), 1),
                    report::fixed(run.seconds, 1)});
-        all.flops += run.flops, all.disk_bytes += run.disk_bytes, all.seconds += run.seconds;
+        count += shares[i], listed += 1;
+        all.flops += shares[i] * run.flops, all.disk_bytes += shares[i] * run.disk_bytes;
+        all.seconds += shares[i] * run.seconds;
     }
-    const auto count = std::ranges::count(wanted, true);
-    std::printf("%s\n%td runs into %s: %s TFLOP without evaluations, %s MiB, about %s s with %d at a time\n",
-                table.text().c_str(), count, folder.c_str(), report::fixed(all.flops * 1e-12, 1).c_str(),
+    const std::string of = count < listed ? " of these" : "";
+    std::printf("%s\n%.0f%s runs into %s: %s TFLOP without evaluations, %s MiB, about %s s with %d at a time\n",
+                table.text().c_str(), count, of.c_str(), folder.c_str(), report::fixed(all.flops * 1e-12, 1).c_str(),
                 report::fixed(all.disk_bytes / (1 << 20), 1).c_str(), report::fixed(all.seconds / jobs, 0).c_str(),
                 jobs);
     if (count > 0) std::printf("the time rests on: %s\n", cost.rests_on.c_str());
@@ -90,7 +107,7 @@ void run_sweep(const Options& options) {
             if (!runs[i].settings.contains("threads")) configs[i].threads = threads;
         }
         const std::string path = (std::filesystem::path(config.runs) / config.name).string();
-        return print_plan(path, runs, configs, wanted, jobs);
+        return print_plan(path, runs, configs, wanted, expected_shares(config, runs), jobs);
     }
     sweep::Folder folder(config, std::move(runs));
     const sweep::Tally tally = sweep::execute(folder, {.config = config.config,

@@ -127,6 +127,7 @@ TEST_F(Sweep, OnlyTheBestPointsOfTheFirstSeedAreRunWithTheOthers) {
         {"name": "b", "axes": {"optimizer.lr_scale": [0, 1, 1e30]}},
         {"name": "equal", "set": {"optimizer.lr_scale": 0}, "axes": {"optimizer.groups.decayed.weight_decay": [0.1, 0.2]}},
         {"name": "lost", "set": {"optimizer": "muon", "max_bad_steps": 2}, "axes": {"optimizer.lr_scale": [1e30]}}]})");
+    expect_has(sweep({"--dry-run"}, "b.json").out, {"12 of these runs into runs/b"});
     const Outcome outcome = sweep({"--jobs", "2"}, "b.json");
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     expect_has(outcome.out, {"8 done, 2 diverged, 0 failed, 8 skipped, 0 not finished"});
