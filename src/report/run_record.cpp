@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fnmatch.h>
@@ -134,7 +135,9 @@ std::vector<std::string> find_runs(const std::string& path) {
         // What is below a run is its own.
         at.disable_recursion_pending();
     }
-    std::ranges::sort(found);
+    // Numbers in names by value: lr_scale2 before lr_scale16.
+    std::ranges::sort(
+        found, [](const std::string& a, const std::string& b) { return ::strverscmp(a.c_str(), b.c_str()) < 0; });
     if (found.empty()) return {path};
     return found;
 }

@@ -68,7 +68,8 @@ struct ReadOptions {
 // what is missing, empty, broken before its last line, or no run log.
 RunRecord read_run(const std::string& path, const ReadOptions& options = {});
 
-// `path` itself if it is a run directory or a file, else every run directory below it, by name: a sweep.
+// `path` itself if it is a run directory or a file, else every run directory below it, by name and the numbers in it: a
+// sweep.
 std::vector<std::string> find_runs(const std::string& path);
 
 // Several at once, folders of runs and published curves (published.h) too; FILE#PATTERN takes of a file with several

@@ -124,6 +124,14 @@ TEST_F(RunRecordTest, RunsGivenTwiceAreReadOnceAndEqualNamesBecomePaths) {
     EXPECT_EQ(runs[2].name, "b");
 }
 
+TEST_F(RunRecordTest, RunsOfAFolderAreInOrderOfTheNumbersInTheirNames) {
+    const std::vector<std::string> names = {"a-x0.5-s1", "a-x1-s1", "a-x2-s1", "a-x2-s10", "a-x16-s2", "b-x1-s1"};
+    for (const std::size_t i : {4u, 2u, 5u, 0u, 3u, 1u}) run("sweep/" + names[i], start_line("r", "adamw"));
+    std::vector<std::string> paths;
+    for (const std::string& name : names) paths.push_back(path("sweep/" + name));
+    EXPECT_EQ(find_runs(path("sweep")), paths);
+}
+
 TEST_F(RunRecordTest, BadInputsSayWhatAndWhere) {
     const auto message = [](const std::string& path) { return message_of<InputError>([&] { read_run(path); }); };
     const std::string good = start_line("nano-adamw", "adamw");
