@@ -72,8 +72,10 @@ std::int64_t Binding::state_bytes(const Member& member) const {
 void Binding::plan(Layout& state, Layout& scratch, StepScalars& scalars) {
     for (State& s : states_)
         for (std::size_t i = 0; i < members_.size(); ++i)
-            state.add(members_[i].spec->name + "/" + stage_ + "/" + s.tensor, &s.slots[i], DType::f32,
-                      s.shape(members_[i]));
+            if (const Shape shape = s.shape(members_[i]); shape.count() > 0)
+                state.add(members_[i].spec->name + "/" + stage_ + "/" + s.tensor, &s.slots[i], DType::f32, shape);
+            else
+                s.slots[i] = Tensor(nullptr, DType::f32, shape);
     for (const auto& [tensor, slot] : numbers_) state.add(name_ + "/" + stage_ + "/" + tensor, slot, DType::f32, {1});
     for (const Scratch& s : scratch_) scratch.add(name_ + "/" + stage_ + "/" + s.tensor, s.slot, s.dtype, s.shape);
     for (const ScalarRequest& s : scalars_) {

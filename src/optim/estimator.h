@@ -29,6 +29,9 @@ public:
     virtual void begin_step(std::int64_t step) = 0;
     // binding.gradients: raw gradients in, estimates out. With binding.ok = 0 the state stays as it was.
     virtual void estimate(const Binding& binding) = 0;
+    // Kinds of steps, numbered from 0, where not all run the same ops.
+    virtual int variants() const { return 1; }
+    virtual int variant(std::int64_t) const { return 0; }
     // The averaged gradients of the last estimate, where the estimate is something else; else nullptr.
     virtual const TensorList* average() const { return nullptr; }
 };

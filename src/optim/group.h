@@ -42,10 +42,13 @@ public:
     void bind(Device device, std::span<const Parameter> parameters, const StepGradients& gradients,
               const ProductSums& products, ConstTensor cut);
 
-    // Kinds of steps, numbered from 0: the other branch, and the first step of an averaging.
-    static constexpr int kVariants = 4;
+    // Kinds of steps, numbered from 0: the estimator's, the other branch, and the first step of an averaging.
+    int variants() const { return estimator_->variants() * (config_.alternate ? 2 : 1) * (averages() ? 2 : 1); }
     int variant(std::int64_t step) const {
-        return (takes_other_branch(step) ? 1 : 0) + (averages() && step == 1 ? 2 : 0);
+        int variant = estimator_->variant(step);
+        if (config_.alternate) variant = 2 * variant + (takes_other_branch(step) ? 1 : 0);
+        if (averages()) variant = 2 * variant + (step == 1 ? 1 : 0);
+        return variant;
     }
     bool takes_other_branch(std::int64_t step) const {
         return config_.alternate && step % config_.alternate->every == 0;

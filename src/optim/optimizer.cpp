@@ -115,7 +115,7 @@ std::vector<GroupDiagnosis> Optimizer::diagnoses() const {
 
 int Optimizer::variant(std::int64_t step) const {
     int variant = 0;
-    for (const Group& g : impl_->groups) variant = Group::kVariants * variant + g.variant(step);
+    for (const Group& g : impl_->groups) variant = g.variants() * variant + g.variant(step);
     const DiagnosticsOptions& d = impl_->diagnostics;
     if (d.every == 0) return variant;
     return 4 * variant + (d.measures(step) ? 1 : 0) + (d.keeps(step) ? 2 : 0);

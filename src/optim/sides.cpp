@@ -22,6 +22,16 @@ void in_both_orientations(Device device, const TensorList& x, Multiply op, bool 
     }
 }
 
+// Products of no terms, to which it is added.
+Multiply multiple_of_identity(const TensorList& h, float value) {
+    Multiply op{.c = h, .a = {}, .b = {}, .identity = value};
+    for (const Tensor& t : h) {
+        op.a.emplace_back(t.data, DType::f32, Shape{t.shape[0], 0});
+        op.b.emplace_back(t.data, DType::f32, Shape{0, t.shape[0]});
+    }
+    return op;
+}
+
 }  // namespace
 
 std::vector<Shape> side_shapes(const std::vector<Shape>& matrices) {
@@ -49,15 +59,13 @@ void multiply(Device device, const SideApplication& p) {
     });
 }
 
-// Products of no terms, to which the identity is added.
 void add_to_diagonal(Device device, const TensorList& h, float value) {
-    Multiply op{.c = h, .a = {}, .b = {}, .d = h, .identity = value};
-    for (const Tensor& t : h) {
-        op.a.emplace_back(t.data, DType::f32, Shape{t.shape[0], 0});
-        op.b.emplace_back(t.data, DType::f32, Shape{0, t.shape[0]});
-    }
+    Multiply op = multiple_of_identity(h, value);
+    op.d = h;
     run(device, op);
 }
+
+void set_to_identity(Device device, const TensorList& h) { run(device, multiple_of_identity(h, 1)); }
 
 std::int64_t side_flops(const std::vector<Shape>& matrices) {
     std::int64_t total = 0;

@@ -27,6 +27,8 @@ void multiply(Device device, const SideApplication& application);
 
 // h[i] += value I.
 void add_to_diagonal(Device device, const TensorList& h, float value);
+// h[i] = I.
+void set_to_identity(Device device, const TensorList& h);
 
 // Of multiply() each.
 std::int64_t side_flops(const std::vector<Shape>& matrices);

@@ -1,4 +1,5 @@
 // Stages that compute with functions of matrices, on matrices made from known singular values.
+#include "optim/eigenvectors.h"
 #include "tests/close.h"
 #include "tests/optim/rig.h"
 #include "tests/reference/orthogonalize.h"
@@ -104,6 +105,103 @@ TEST(Shampoo, OfOneGradientIsItsPolarFactor) {
     // L^(-1/4) G R^(-1/4) = U S^(-1/2) S S^(-1/2) V^T, but for epsilon.
     for (const auto& [rows, cols] : {std::pair{24, 40}, {50, 20}, {33, 33}})
         expect_function(R"("estimator": "shampoo")", svd(rows, cols, 0.3), [](double) { return 1; }, 1e-3);
+}
+
+// Sides of one panel more than the small op takes, of uneven panels and of many; of full and of low rank.
+TEST(Eigenvectors, MakeLargeMatricesDiagonal) {
+    const std::vector<std::pair<std::int64_t, std::int64_t>> kinds = {
+        {65, 65}, {130, 20}, {200, 300}, {7, 7}, {300, 75}};
+    std::vector<Shape> squares;
+    std::vector<Dense> a;
+    Layout layout, nothing;
+    std::vector<Tensor> q(kinds.size()), given(kinds.size());
+    for (const auto& [side, rank] : kinds) {
+        const Dense g(side, rank, normal(side * rank, std::to_string(side)));
+        a.push_back(g * g.t());
+        squares.push_back({side, side});
+    }
+    const std::vector<Member> nobody;
+    Binding binding("group", "stage", nobody);
+    Eigenvectors eigenvectors;
+    eigenvectors.prepare(binding, "memory", squares);
+    StepScalars scalars;
+    binding.plan(nothing, layout, scalars);
+    for (std::size_t i = 0; i < kinds.size(); ++i)
+        layout.add("q", &q[i], DType::f32, squares[i]), layout.add("a", &given[i], DType::f32, squares[i]);
+    const Buffer buffer = layout.allocate(the_device());
+    binding.bind(the_device());
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const std::vector<float> values(a[i].data.begin(), a[i].data.end());
+        a[i].data.assign(values.begin(), values.end());
+        copy_to_device(the_device(), given[i].data, values.data(), given[i].bytes());
+    }
+    eigenvectors.find(the_device(), q, given);
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const std::int64_t n = kinds[i].first;
+        std::vector<float> values(static_cast<std::size_t>(n * n));
+        copy_to_host(the_device(), values.data(), q[i].data, q[i].bytes());
+        const Dense found(n, n, {values.begin(), values.end()});
+        Dense gram = found * found.t(), d = found * a[i] * found.t();
+        for (std::int64_t k = 0; k < n; ++k) gram(k, k) -= 1, d(k, k) = 0;
+        EXPECT_LT(reference::frobenius(gram), 5e-6 * std::sqrt(double(n))) << n;
+        EXPECT_LT(reference::frobenius(d), 1e-5 * reference::frobenius(a[i])) << n;
+    }
+}
+
+// SOAP turns with its gradients: of A C B^T, A and B orthonormal, its step is A (that of C) B^T. So it is for the
+// shapes that Eigenvectors takes in panels, whatever basis is chosen for what no gradient reaches: there epsilon is
+// large against rounding.
+TEST(Soap, TurnsWithItsGradients) {
+    constexpr std::int64_t kRank = 12;
+    const std::string pipeline = R"("estimator": {"type": "soap", "every": 3, "epsilon": 1e-3})";
+    for (const auto& [rows, cols] : {std::pair{100, 70}, {66, 140}}) {
+        const Dense a = reference::orthonormal_columns(Dense(rows, kRank, normal(rows * kRank, "a"))),
+                    b = reference::orthonormal_columns(Dense(cols, kRank, normal(cols * kRank, "b")));
+        Rig small(one_group(0.1, pipeline), {matrix("w", kRank, kRank)}),
+            large(one_group(0.1, pipeline), {matrix("w", rows, cols)});
+        for (int t = 1; t <= 9; ++t) {
+            const Dense c(kRank, kRank, normal(kRank * kRank, "c" + std::to_string(t), 0.1));
+            small.set_gradient(0, c.data), large.set_gradient(0, (a * c * b.t()).data);
+            small.step(), large.step();
+            const std::vector<float> w = small.weights(0), found = large.weights(0);
+            if (t == 1) {
+                for (const std::vector<float>* all : {&w, &found})
+                    for (const float v : *all) ASSERT_EQ(v, 0) << "the first step only looks";
+                continue;
+            }
+            const Dense expected = a * Dense(kRank, kRank, {w.begin(), w.end()}) * b.t();
+            EXPECT_LT(reference::relative_distance(Dense(rows, cols, {found.begin(), found.end()}), expected), 1e-3)
+                << rows << " x " << cols << ", step " << t;
+        }
+    }
+}
+
+TEST(Soap, OfNoSidesIsAdamOneStepLate) {
+    Rig soap(one_group(0.1, R"("estimator": {"type": "soap", "largest_side": 0, "b1": 0.9})"), {matrix("w", 5, 8)}),
+        adam(one_group(0.1, R"("estimator": {"type": "adam", "b1": 0.9})"), {matrix("w", 5, 8)});
+    soap.set_gradient(0, normal(40, "first"));
+    soap.step();
+    for (int t = 1; t <= 4; ++t) {
+        for (Rig* rig : {&soap, &adam}) rig->set_gradient(0, normal(40, "g" + std::to_string(t))), rig->step();
+        EXPECT_TRUE(same_bytes(soap.weights(0), adam.weights(0))) << t;
+    }
+}
+
+// Its basis is then the identity, and the next refresh turns it.
+TEST(Soap, SurvivesABadFirstStep) {
+    Rig rig(one_group(0.1, R"("estimator": {"type": "soap", "every": 2})"), {matrix("w", 20, 12)});
+    rig.set_gradient(0, std::vector<double>(240, NAN));
+    rig.step(NAN, 1, 0);
+    std::vector<float> before = rig.weights(0);
+    for (int t = 2; t <= 6; ++t) {
+        rig.set_gradient(0, normal(240, "g" + std::to_string(t)));
+        rig.step();
+        const std::vector<float> after = rig.weights(0);
+        double moved = 0;
+        for (std::size_t k = 0; k < after.size(); ++k) moved += std::pow(double(after[k]) - before[k], 2);
+        EXPECT_GT(std::sqrt(moved), 0.1 * 0.2 * std::sqrt(240.0)) << t;
+        before = after;
+    }
 }
 
 // Of a matrix of low rank, which leaves most rows of a whole sketch to rounding: still orthonormal ones, so that the

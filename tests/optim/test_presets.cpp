@@ -26,10 +26,11 @@ std::vector<ParamSpec> specs() {
             {.name = "embedding", .shape = {128, 16}, .role = Role::embedding, .init = {}}};
 }
 
-// A preset at a constant learning rate, with sketches of rank 10, which our small matrices are larger than; matrices of
-// spectral geometries in fp32 where that is asked for.
+// A preset at a constant learning rate, with sketches of rank 10, which our small matrices are larger than, and bases
+// of sides up to 64; matrices of spectral geometries in fp32 where that is asked for.
 void make_small(Json& json) {
     if (json.is_object() && json.contains("rank")) json["rank"] = 10;
+    if (json.is_object() && json.contains("largest_side")) json["largest_side"] = 64;
     for (auto& [key, value] : json.items())
         if (value.is_structured()) make_small(value);
 }

@@ -169,6 +169,9 @@ PRESETS = {
     "spectral-clip-sgd": clipped_sgd(0.1, 0),
     "spectral-clip-sgdm": clipped_sgd(0.01, 0.9),
     "shampoo": on_matrices(Shampoo, 0.02, 1e-6, rest=MUON_REST),
+    # Where a side's products have a kernel, any basis of it will do: largest_side 64 leaves those sides alone.
+    "soap": lambda: Each(rest=lambda: Soap(3e-3, 0.01, 0.95, 0.95, 1e-8, 10, 64),
+                         bias=lambda: AdamW(3e-3, 0.01, 0.95, 0.95)),
     "muon-symmetric-rows": muon_symmetric(lambda: NesterovRows(3e-4, 0.95)),
     "muon-symmetric-spectral": muon_symmetric(lambda: Muon(3e-4, scale=adam_scale)),
 }

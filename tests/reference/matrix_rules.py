@@ -48,6 +48,53 @@ class Shampoo(Rule):
         return self.apply(w, self.inverse_fourth_root(self.left) @ g @ self.inverse_fourth_root(self.right))
 
 
+class Soap(AdamW):
+    """Vyas et al. 2024, algorithm 3, and soap.py of github.com/nikhilvyas/SOAP where that says more: no step at first,
+    bases by eigh and then by QR of a power iteration over sorted columns, after the step. M in the parameters' own
+    basis; a side longer than `largest` has no basis. Decay and epsilon as AdamW's, in every step."""
+
+    def __init__(self, eta, decay, b1, b2, epsilon, every, largest):
+        super().__init__(eta, decay, b1, b2, epsilon)
+        self.every, self.largest, self.bases = every, largest, None
+
+    def project(self, x, bases):
+        for axis, q in enumerate(bases):
+            if q is not None:
+                x = q.T @ x if axis == 0 else x @ q
+        return x
+
+    def project_back(self, x):
+        return self.project(x, [None if q is None else q.T for q in self.bases])
+
+    def average_products(self, g):
+        products = [g @ g.T, g.T @ g]
+        self.products = [self.b2 * old + (1 - self.b2) * new for old, new in zip(self.products, products)]
+
+    def step(self, w, g, s):
+        if self.bases is None:
+            self.products = [0, 0]
+            self.average_products(g)
+            self.bases = [np.linalg.eigh(p)[1][:, ::-1] if len(p) <= self.largest else None for p in self.products]
+            return self.apply(w, 0)
+        self.t += 1
+        self.m = self.b1 * self.m + (1 - self.b1) * g
+        self.v = self.b2 * self.v + (1 - self.b2) * self.project(g, self.bases) ** 2
+        m_hat, v_hat = self.m / (1 - self.b1**self.t), self.v / (1 - self.b2**self.t)
+        w = self.apply(w, self.project_back(self.project(m_hat, self.bases) / (np.sqrt(v_hat) + self.epsilon)))
+        self.average_products(g)
+        if self.t % self.every == 0:
+            self.refresh()
+        return w
+
+    def refresh(self):
+        for axis, (p, q) in enumerate(zip(self.products, self.bases)):
+            if q is None:
+                continue
+            order = np.argsort(-np.diag(q.T @ p @ q), kind="stable")
+            self.v = np.take(self.v, order, axis)
+            self.bases[axis] = np.linalg.qr(p @ q[:, order])[0]
+
+
 def orthonormal_sketch(m, width, power_iterations, stage, s):
     """Of a tall matrix: Y = M Omega, power iterations Y = M M^T Y, Q of Y = Q R. Omega's transpose is drawn row by row."""
     random = philox.Random(1, f"matrices/{stage}", s.t)
