@@ -165,7 +165,8 @@ void compare(const Options& options) {
     std::string text = by_arm ? arm_text(runs, arms, options) : run_text(runs, axis, options);
     if (const std::string unknown = report::unknown_axes(runs); !unknown.empty()) text += "\n" + unknown;
     const std::size_t most = options.all_differences ? std::size_t(-1) : kMostDifferences;
-    const std::string differences = report::config_differences(by_arm ? one_an_arm(runs, arms) : runs, most);
+    const std::string differences =
+        report::config_differences(by_arm ? one_an_arm(runs, arms) : runs, most, options.all_differences);
     if (!differences.empty()) text += "\nwhat differs\n" + differences;
     if (options.plot || ::isatty(STDOUT_FILENO)) text += "\n" + plot(by_arm ? one_an_arm(runs, arms) : runs, axis);
     std::fputs(text.c_str(), stdout);
@@ -210,7 +211,9 @@ Action add_compare(CLI::App& app) {
     app.add_flag("--log-y", options->log_y, "logarithmic loss in pictures and the page");
     app.add_flag("--train", options->train, "pictures also show the training loss, smoothed");
     app.add_flag("--plot", options->plot, "plot in plain text also where the output is not a terminal");
-    app.add_flag("--all-differences", options->all_differences, "list every config key that differs, however many");
+    app.add_flag(
+        "--all-differences", options->all_differences,
+        "list every config key that differs, however many, also what runs have alike of objects that others lack");
     return [options] { compare(*options); };
 }
 

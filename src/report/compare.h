@@ -22,8 +22,9 @@ std::string target_table(std::span<const RunRecord> runs, std::span<const double
 
 // The keys whose values differ between the runs' configs, one a row: a column a run for a few runs, else the values
 // with how many runs have each. At most `most_rows` of them, then a line that says how many were left out. Names,
-// descriptions and paths do not count. Empty where fewer than two runs have a config, or nothing differs.
-std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows);
+// descriptions and paths do not count. What runs have alike of an object that others lack is one row, unless
+// `every_key`. Empty where fewer than two runs have a config, or nothing differs.
+std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows, bool every_key = false);
 
 // The same keys as [{"key": ..., "values": [[value, how many runs], ...]}, ...], the commonest value first.
 Json differences_json(std::span<const RunRecord> runs);

@@ -35,8 +35,50 @@ struct Difference {
     std::vector<std::string> values;  // one a run
 };
 
-std::vector<Difference> differences(const std::vector<const RunRecord*>& runs) {
-    std::vector<std::map<std::string, std::string>> configs;
+using Configs = std::vector<std::map<std::string, std::string>>;
+
+// What a config has below an object.
+auto below(const std::map<std::string, std::string>& config, const std::string& object) {
+    return std::ranges::subrange(config.lower_bound(object + "/"),
+                                 config.lower_bound(object + "0"));  // '0' follows '/'
+}
+
+// The outermost object around a key that some configs lack; empty if there is none.
+std::string object_of(const Configs& configs, const std::string& pointer) {
+    for (std::size_t at = pointer.find('/', 1); at != pointer.npos; at = pointer.find('/', at + 1)) {
+        const std::string object = pointer.substr(0, at);
+        const auto lacks = [&](const auto& config) { return below(config, object).empty(); };
+        if (std::ranges::any_of(configs, lacks)) return object;
+    }
+    return "";
+}
+
+// Whether all configs that have the object say the same of the key.
+bool alike_within(const Configs& configs, const std::string& object, const std::string& pointer) {
+    const std::string* value = nullptr;
+    for (const auto& config : configs) {
+        if (below(config, object).empty()) continue;
+        const auto here = config.find(pointer);
+        if (here == config.end() || (value && *value != here->second)) return false;
+        value = &here->second;
+    }
+    return true;
+}
+
+// What is one row: keys of an object that some configs lack, alike in those that have it.
+std::map<std::string, std::vector<std::string>> alike_by_object(const Configs& configs,
+                                                                const std::vector<std::string>& pointers) {
+    std::map<std::string, std::vector<std::string>> alike;
+    for (const std::string& pointer : pointers)
+        if (const std::string object = object_of(configs, pointer);
+            !object.empty() && alike_within(configs, object, pointer))
+            alike[object].push_back(pointer);
+    std::erase_if(alike, [](const auto& entry) { return entry.second.size() < 2; });
+    return alike;
+}
+
+std::vector<Difference> differences(const std::vector<const RunRecord*>& runs, bool every_key) {
+    Configs configs;
     std::vector<std::string> order;
     std::set<std::string> known;
     for (const RunRecord* run : runs) {
@@ -53,7 +95,22 @@ std::vector<Difference> differences(const std::vector<const RunRecord*>& runs) {
     std::ranges::stable_sort(order, {}, place);
 
     std::vector<Difference> found;
+    const auto alike = every_key ? std::map<std::string, std::vector<std::string>>{} : alike_by_object(configs, order);
+    std::set<std::string> told;
     for (const std::string& pointer : order) {
+        const std::string object = alike.empty() ? "" : object_of(configs, pointer);
+        if (const auto at = alike.find(object);
+            at != alike.end() && std::ranges::find(at->second, pointer) != at->second.end()) {
+            if (!told.insert(object).second) continue;
+            const auto in_object = [&](const std::string& other) { return other.starts_with(object + "/"); };
+            const bool all = static_cast<std::size_t>(std::ranges::count_if(order, in_object)) == at->second.size();
+            Difference difference{dotted(object) + (all ? "" : ", the rest"), {}};
+            for (const auto& config : configs)
+                difference.values.push_back(
+                    below(config, object).empty() ? kAbsent : std::to_string(at->second.size()) + " keys");
+            found.push_back(std::move(difference));
+            continue;
+        }
         Difference difference{dotted(pointer), {}};
         for (const auto& config : configs) {
             const auto value = config.find(pointer);
@@ -93,7 +150,7 @@ Json differences_json(std::span<const RunRecord> runs) {
         if (!run.config.empty()) configured.push_back(&run);
     Json out = Json::array();
     if (configured.size() < 2) return out;
-    for (const Difference& difference : differences(configured)) {
+    for (const Difference& difference : differences(configured, false)) {
         std::map<std::string, int> counts;
         for (const std::string& value : difference.values) ++counts[value];
         std::vector<std::pair<std::string, int>> order(counts.begin(), counts.end());
@@ -105,12 +162,12 @@ Json differences_json(std::span<const RunRecord> runs) {
     return out;
 }
 
-std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows) {
+std::string config_differences(std::span<const RunRecord> runs, std::size_t most_rows, bool every_key) {
     std::vector<const RunRecord*> configured;
     for (const RunRecord& run : runs)
         if (!run.config.empty()) configured.push_back(&run);
     if (configured.size() < 2) return {};
-    const std::vector<Difference> found = differences(configured);
+    const std::vector<Difference> found = differences(configured, every_key);
     if (found.empty()) return {};
 
     const bool one_column_a_run = configured.size() <= kMostColumns;

@@ -111,6 +111,27 @@ TEST_F(DifferencesTest, OnlyWhatDiffersInPlacesThatBelongTogether) {
               "... and 4 more\n");
 }
 
+TEST_F(DifferencesTest, WhatIsAlikeOfAnObjectThatOthersLackIsOneRow) {
+    const auto with = [&](const char* name, const char* groups) {
+        return configured(name, std::string(R"({"groups": )") + groups + "}");
+    };
+    const std::vector<RunRecord> runs = {
+        with("a", R"({"all": {"lr": 1, "rule": {"type": "sgd", "x": 1}}})"),
+        with("b", R"({"some": {"lr": 2, "w": 0, "rule": {"type": "adam", "e": 1}}, "rest": {"lr": 3, "w": 0}})"),
+        with("c", R"({"some": {"lr": 2, "w": 0, "rule": {"type": "adam", "e": 2}}, "rest": {"lr": 4, "w": 0}})")};
+    EXPECT_EQ(config_differences(runs, 100),
+              "config key             a       b       c\n"
+              "---------------------  ------  ------  ------\n"
+              "groups.all             3 keys  -       -\n"
+              "groups.some, the rest  -       3 keys  3 keys\n"
+              "groups.some.rule.e     -       1       2\n"
+              "groups.rest.lr         -       3       4\n"
+              "groups.rest.w          -       0       0\n");
+    const std::string all = config_differences(runs, 100, true);
+    EXPECT_NE(all.find("groups.all.rule.x "), all.npos) << all;
+    EXPECT_NE(all.find("groups.some.w "), all.npos) << all;
+}
+
 TEST_F(DifferencesTest, ManyRunsAreCounted) {
     std::vector<RunRecord> runs;
     for (int seed = 0; seed < 7; ++seed)
