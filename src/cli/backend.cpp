@@ -22,7 +22,9 @@ std::variant<int, std::string> first_usable_gpu() {
 
 Backend::Backend(const RunConfig& config) {
     int index = config.cuda_index();
-    if (config.device == "auto") {
+    if (config.device == "auto" && config.problem) {
+        why_no_gpu_ = config.problem->type() + " is computed on the host";
+    } else if (config.device == "auto") {
         const auto found = first_usable_gpu();
         if (const auto* why = std::get_if<std::string>(&found))
             why_no_gpu_ = *why;

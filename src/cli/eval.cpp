@@ -1,11 +1,8 @@
 // `steepest eval RUN`: validation loss of a checkpoint.
 #include "cli/inference.h"
-#include "core/error.h"
 
-#include <cmath>
 #include <cstdio>
 #include <memory>
-#include <numbers>
 
 namespace steepest::cli {
 
@@ -19,16 +16,11 @@ struct Options {
 void eval(const Options& options) {
     RunConfig config = options.run.load();
     if (options.tokens > 0) config.evaluation.tokens = options.tokens;
-    if (!config.data.has_validation()) throw InputError(options.run.run + " has no held-out data");
     if (config.evaluation.every == 0) config.evaluation.every = 1;
     Inference inference(options.run, config);
-    Evaluator& evaluator = *inference.runner.evaluator();
-    const double loss = evaluator.loss(inference.runner.parameters().copies());
-    std::printf("step %lld: validation loss %.6f nats a token over %lld tokens, perplexity %.4f",
-                static_cast<long long>(inference.state.step), loss, static_cast<long long>(evaluator.tokens()),
-                std::exp(loss));
-    if (config.model.vocab == kByteVocab) std::printf(", %.4f bits a byte", loss / std::numbers::ln2);
-    std::printf("\n");
+    Task& task = inference.runner.task();
+    const Evaluation found = task.evaluate(inference.runner.parameters().copies());
+    std::printf("step %lld: %s\n", static_cast<long long>(inference.state.step), task.describe(found).c_str());
 }
 
 }  // namespace

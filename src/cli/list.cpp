@@ -10,6 +10,7 @@
 #include "optim/scaling.h"
 #include "optim/step_size.h"
 #include "optim/transform.h"
+#include "problems/synthetic.h"
 #include "report/run_record.h"
 #include "report/table.h"
 #include "train/run_directory.h"
@@ -86,11 +87,12 @@ std::string list(const std::string& kind, const std::string& root) {
     if (kind == "transforms") return plugins<Transform>();
     if (kind == "step_sizes") return plugins<StepSize>();
     if (kind == "averagings") return plugins<Averaging>();
+    if (kind == "problems") return plugins<SyntheticProblem>();
     if (kind == "scalings") return scalings();
     if (kind == "optimizers" || kind == "models" || kind == "experiments" || kind == "sweeps") return presets(kind);
     static const std::vector<std::string> kinds{"optimizers", "models",     "experiments", "estimators",
                                                 "geometries", "transforms", "step_sizes",  "averagings",
-                                                "scalings",   "sweeps",     "runs"};
+                                                "scalings",   "problems",   "sweeps",      "runs"};
     throw InputError("cannot list: " + not_one_of(kind, kinds));
 }
 
@@ -103,7 +105,7 @@ Action add_list(CLI::App& app) {
     const auto options = std::make_shared<Options>();
     app.add_option("KIND", options->kind,
                    "optimizers, models, experiments, estimators, geometries, transforms, step_sizes, averagings, "
-                   "scalings, sweeps or runs")
+                   "scalings, problems, sweeps or runs")
         ->required();
     app.add_option("--runs", options->runs, "the folder of runs")->capture_default_str();
     return [options] { std::printf("%s", list(options->kind, options->runs).c_str()); };

@@ -1,6 +1,8 @@
 // `steepest sample RUN`: a checkpoint continues a text, printed as it comes.
 #include "cli/inference.h"
+#include "core/error.h"
 #include "data/byte_text.h"
+#include "train/sampler.h"
 
 #include <cstdio>
 #include <memory>
@@ -27,6 +29,9 @@ void sample(const Options& options) {
     const SamplingRule rule{.temperature = options.temperature < 0 ? config.sampling.temperature : options.temperature,
                             .top_k = options.top_k < 0 ? config.sampling.top_k : options.top_k};
     Inference inference(options.run, config);
+    Sampler* sampler = inference.runner.task().sampler();
+    if (!sampler)
+        throw InputError(options.run.run + " has nothing to sample: it is of " + inference.runner.task().name());
 
     const bool bytes = config.model.vocab == kByteVocab;
     if (bytes) std::printf("%s", tokens_to_bytes(prompt_of(config.sampling)).c_str());
@@ -37,8 +42,8 @@ void sample(const Options& options) {
             std::printf("%d ", token);
         std::fflush(stdout);
     };
-    inference.runner.sampler().sample(inference.runner.parameters().copies(), prompt_of(config.sampling),
-                                      options.tokens, rule, Random(options.seed, "sampling"), emit);
+    sampler->sample(inference.runner.parameters().copies(), prompt_of(config.sampling), options.tokens, rule,
+                    Random(options.seed, "sampling"), emit);
     std::printf("\n");
 }
 

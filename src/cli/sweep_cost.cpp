@@ -80,8 +80,8 @@ double evaluations_in_steps(const RunConfig& config, Stepper& stepper) {
     const std::int64_t every = config.evaluation.every, steps = config.total_steps();
     if (every == 0) return 0;
     const auto count = static_cast<double>(1 + steps / every + (steps % every != 0));
-    return count * static_cast<double>(config.evaluation.tokens) / static_cast<double>(config.tokens_per_step()) /
-           (3.0 * stepper.oracle().gradients_per_step());
+    return count * static_cast<double>(stepper.runner().task().evaluation_samples()) /
+           static_cast<double>(config.batch) / (3.0 * stepper.oracle().gradients_per_step());
 }
 
 std::string counted(std::size_t count, const std::string& what) {

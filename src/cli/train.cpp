@@ -52,8 +52,8 @@ void print_plan(const RunConfig& config, Stepper& stepper) {
         report::fixed(stepper.model_flops() * 1e-9, 2).c_str(), stepper.oracle().gradients_per_step(),
         report::fixed(stepper.optimizer_flops() * 1e-9, 3).c_str());
     std::printf("training:   %s\n", stepper.training_data().describe().c_str());
-    if (const auto& validation = stepper.runner().validation())
-        std::printf("validation: %s\n", validation->describe().c_str());
+    if (const std::string validation = stepper.runner().task().describe_validation(); !validation.empty())
+        std::printf("validation: %s\n", validation.c_str());
 }
 
 void dry_run(const RunConfig& config) {

@@ -15,14 +15,11 @@ struct DataConfig {
     double validation_fraction = 0.05;
 
     void fields(auto& f) {
-        f("train", train, "files or globs to learn from: token shards (*.bin), or text read as bytes", Required{});
+        f("train", train, "files or globs to learn from: token shards (*.bin), or text read as bytes");
         f("validation", validation, "files or globs to be judged by; none: the end of the training files is held out");
         f("validation_fraction", validation_fraction,
           "fraction of all tokens, at the end, that is held out and never trained on; unused where validation is given",
           Range<double>{0, 0.5});
-    }
-    void check(auto&& error) const {
-        if (train.empty()) error("/train", "no files to learn from");
     }
     bool has_validation() const { return !validation.empty() || validation_fraction > 0; }
 };

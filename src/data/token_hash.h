@@ -1,7 +1,7 @@
 #pragma once
 // A running hash of the tokens a run has seen, in order: two runs whose logs agree on it saw the same data. It depends
 // on samples and their order only, not on how they were cut into micro-batches and ranks.
-#include "data/loader.h"
+#include "data/samples.h"
 
 #include <cstdint>
 #include <span>

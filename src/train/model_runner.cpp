@@ -15,21 +15,11 @@ constexpr std::pair<const char*, Layout ModelRunner::Layouts::*> kLayouts[] = {
 }  // namespace
 
 ModelRunner::ModelRunner(const RunConfig& config, Purpose purpose)
-    : config_(config),
-      model_(config.model, config.precision.dtype()),
-      parameters_(model_.parameters(), config.precision.dtype()),
-      sampler_(model_, config.model) {
-    const std::int64_t sequences = config.micro_batch_sequences();
-    if (config.evaluation.every > 0) {
-        validation_ = Dataset::open(config.data, Split::validation,
-                                    {.context = config.model.context, .vocab = config.model.vocab});
-        evaluator_ = std::make_unique<Evaluator>(model_, *validation_, config.evaluation_sequences(), sequences);
-        evaluator_->plan(layouts_.scratch);
-    }
+    : config_(config), task_(make_task(config)), parameters_(task_->problem().parameters(), config.precision.dtype()) {
+    task_->plan(layouts_.scratch);
     Layout nowhere;  // gradients get their shapes, and no memory
     parameters_.plan(layouts_.weights, purpose == Purpose::train ? layouts_.gradients : nowhere);
-    model_.plan(layouts_.activations, sequences);
-    sampler_.plan(layouts_.scratch);
+    task_->problem().plan(layouts_.activations, config.micro_batch_sequences());
 }
 
 void ModelRunner::require_memory(Device device) const {
@@ -50,9 +40,8 @@ void ModelRunner::allocate(Device device) {
     for (const auto& [name, layout] : kLayouts) buffers_.push_back((layouts_.*layout).allocate(device));
     for (const Layout::Entry& e : layouts_.state.entries()) fill_zero(device, e.slot->data, e.slot->bytes());
     parameters_.bind(device);
-    model_.bind(device);
-    sampler_.bind(device);
-    if (evaluator_) evaluator_->bind(device);
+    task_->problem().bind(device);
+    task_->bind(device);
 }
 
 std::vector<NamedTensor> ModelRunner::named_weights() const {

@@ -1,15 +1,11 @@
 #pragma once
 // A model with its weights and the memory to run it, without training: what train, eval, sample and bench share.
-#include "data/dataset.h"
-#include "model/gpt2.h"
 #include "train/checkpoint.h"
-#include "train/evaluator.h"
 #include "train/parameters.h"
 #include "train/run_config.h"
-#include "train/sampler.h"
+#include "train/task.h"
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace steepest {
@@ -24,7 +20,7 @@ enum class Purpose { train, inference };
 
 class ModelRunner {
 public:
-    // Opens the validation data if the config evaluates. Plans, gradients only for training; nothing is allocated.
+    // Opens what evaluations need, if the config has any. Plans, gradients only for training; nothing is allocated.
     ModelRunner(const RunConfig& config, Purpose purpose);
     ModelRunner(const ModelRunner&) = delete;
     ModelRunner& operator=(const ModelRunner&) = delete;
@@ -36,13 +32,9 @@ public:
 
     const RunConfig& config() const { return config_; }
     Device device() const { return device_; }
-    Gpt2& model() { return model_; }
-    const Gpt2& model() const { return model_; }
+    Task& task() { return *task_; }
+    const Task& task() const { return *task_; }
     ParameterStore& parameters() { return parameters_; }
-    const std::optional<Dataset>& validation() const { return validation_; }
-    // Null without held-out data.
-    Evaluator* evaluator() { return evaluator_.get(); }
-    Sampler& sampler() { return sampler_; }
     std::vector<NamedTensor> named_weights() const;
 
     // Kinds of memory. `state` is what a checkpoint keeps besides the masters; it starts at zero.
@@ -57,11 +49,8 @@ public:
 
 private:
     RunConfig config_;
-    std::optional<Dataset> validation_;
-    Gpt2 model_;
+    std::unique_ptr<Task> task_;
     ParameterStore parameters_;
-    std::unique_ptr<Evaluator> evaluator_;
-    Sampler sampler_;
     Layouts layouts_;
     Device device_{};
     std::vector<Buffer> buffers_;

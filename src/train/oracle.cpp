@@ -6,9 +6,9 @@
 
 namespace steepest {
 
-Oracle::Oracle(Problem& problem, ParameterStore& parameters, const Loader& loader, Communicator& comm,
+Oracle::Oracle(Problem& problem, ParameterStore& parameters, const Samples& samples, Communicator& comm,
                const Options& options)
-    : problem_(problem), parameters_(parameters), loader_(loader), comm_(comm), options_(options) {
+    : problem_(problem), parameters_(parameters), samples_(samples), comm_(comm), options_(options) {
     if (options_.second != SecondGradient::none) previous_gradients_.resize(parameters.specs().size());
     if (options_.second == SecondGradient::previous_weights) previous_copies_.resize(parameters.specs().size());
     if (options_.keeps_first) first_gradients_.resize(parameters.specs().size());
@@ -68,7 +68,7 @@ void Oracle::send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash
     auto* host = static_cast<std::int32_t*>(tokens.feed->host());
     const Batch batch{.inputs = Tensor(host, DType::i32, {own, T}),
                       .targets = Tensor(host + own * T, DType::i32, {own, T})};
-    loader_.gather(first_sample(step), batch);
+    samples_.gather(first_sample(step), batch);
     if (hash) hash->add(batch);
     tokens.feed->send();
 }

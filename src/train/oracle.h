@@ -5,7 +5,7 @@
 #include "comm/communicator.h"
 #include "core/memory.h"
 #include "core/pipeline.h"
-#include "data/loader.h"
+#include "data/samples.h"
 #include "data/token_hash.h"
 #include "model/problem.h"
 #include "optim/optimizer.h"
@@ -50,7 +50,7 @@ public:
         std::function<bool(std::int64_t step)> keeps_first = {};
     };
     // All references must outlive the oracle.
-    Oracle(Problem& problem, ParameterStore& parameters, const Loader& loader, Communicator& comm,
+    Oracle(Problem& problem, ParameterStore& parameters, const Samples& samples, Communicator& comm,
            const Options& options);
     Oracle(const Oracle&) = delete;
     Oracle& operator=(const Oracle&) = delete;
@@ -113,7 +113,7 @@ private:
 
     Problem& problem_;
     ParameterStore& parameters_;
-    const Loader& loader_;
+    const Samples& samples_;
     Communicator& comm_;
     Options options_;
     Device device_{};

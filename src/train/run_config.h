@@ -1,10 +1,12 @@
 #pragma once
 // Every option of a run, from the config structs of every folder. One place says what a run is; its resolved form is
 // written into the run directory and replays it.
+#include "core/config_writer.h"
 #include "data/byte_text.h"
 #include "data/data_config.h"
 #include "model/gpt2_config.h"
 #include "optim/config.h"
+#include "problems/synthetic.h"
 
 #include <cstdint>
 #include <optional>
@@ -128,6 +130,7 @@ struct CudaConfig {
 struct RunConfig {
     std::string description, name, runs = "runs";
     Gpt2Config model;
+    std::optional<PluginConfig<SyntheticProblem>> problem;
     OptimizerConfig optimizer;
     DataConfig data;
     std::int64_t batch = 32, micro_batch = 0, steps = 0, tokens = 0;
@@ -152,8 +155,9 @@ struct RunConfig {
         f("name", name, "of the run's folder; empty: the config's file name and the seed");
         f("runs", runs, "the folder of runs");
         f("model", model, "the network: a preset's name or its sizes", Preset{"models"});
+        f("problem", problem, "a synthetic problem in place of the network and its texts; null: none");
         f("optimizer", optimizer, "a preset's name or groups of parameters", Preset{"optimizers"}, Required{});
-        f("data", data, "what is learnt from and what judges", Required{});
+        f("data", data, "what is learnt from and what judges; not for a synthetic problem");
         f("batch", batch, "sequences a step, over all ranks", Range<std::int64_t>{1, std::int64_t{1} << 32});
         f("micro_batch", micro_batch, "sequences at a time on one device; it divides the batch; 0: all of them",
           Range<std::int64_t>{.low = 0});
@@ -197,14 +201,28 @@ struct RunConfig {
             error("/device", "\"" + device + "\" is not one of: auto, cpu, cuda, cuda:N");
         if (precision.compute == "tf32" && device == "cpu")
             error("/precision/compute", "tf32 needs a GPU, and /device is \"cpu\"");
+        problem ? check_synthetic(error) : check_text(error);
+    }
+    void check_text(auto&& error) const {
+        if (data.train.empty()) error("/data/train", "missing: no files to learn from");
         if (sampling.every > 0 && sampling.prompt_tokens.empty() && model.vocab != kByteVocab)
             error("/sampling/prompt_tokens", "a prompt in token ids is needed: the vocabulary is not that of bytes");
         if (evaluation.every > 0 && !data.has_validation())
             error("/evaluation/every",
                   "there is no held-out data: give data.validation or data.validation_fraction, or 0");
     }
+    void check_synthetic(auto&& error) const {
+        const std::string has = problem->type() + " ";
+        if (!data.train.empty() || !data.validation.empty()) error("/data", has + "makes its own samples");
+        if (write_config(model) != write_config(Gpt2Config{})) error("/model", has + "has no network");
+        if (sampling.every > 0) error("/sampling/every", has + "has nothing to sample; expected 0");
+        if (device != "auto" && device != "cpu")
+            error("/device", has + "is computed on the host; expected \"cpu\" or \"auto\"");
+    }
 
-    std::int64_t tokens_per_step() const { return batch * model.context; }
+    // What log and counters call tokens: a sample of a synthetic problem is one.
+    std::int64_t tokens_per_sequence() const { return problem ? 1 : model.context; }
+    std::int64_t tokens_per_step() const { return batch * tokens_per_sequence(); }
     std::int64_t total_steps() const {
         return steps > 0 ? steps : (tokens + tokens_per_step() - 1) / tokens_per_step();
     }

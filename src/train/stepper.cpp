@@ -34,9 +34,7 @@ DiagnosticsOptions diagnostics_of(const RunConfig& config, const Communicator& c
 
 Stepper::Stepper(const RunConfig& config, Communicator& comm)
     : runner_(config, Purpose::train),
-      data_(Dataset::open(config.data, Split::train,
-                          {.context = config.model.context, .vocab = config.model.vocab, .batch = config.batch})),
-      loader_(data_, config.data_seed(), Order::shuffled),
+      data_(runner_.task().open_training_data(config.batch)),
       optimizer_(std::make_unique<Optimizer>(
           config.optimizer, runner_.parameters().specs(),
           OptimizerOptions{.seed = config.optimizer_seed(), .diagnostics = diagnostics_of(config, comm)})) {
@@ -49,7 +47,7 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
                                   : !needs.previous_weights_gradient     ? SecondGradient::none
                                   : config.second_gradient == "prefetch" ? SecondGradient::prefetch
                                                                          : SecondGradient::previous_weights;
-    oracle_ = std::make_unique<Oracle>(runner_.model(), runner_.parameters(), loader_, comm,
+    oracle_ = std::make_unique<Oracle>(runner_.task().problem(), runner_.parameters(), *data_, comm,
                                        Oracle::Options{.batch = config.batch,
                                                        .micro_batch = sequences_at_once(config, comm),
                                                        .max_norm = static_cast<float>(config.max_gradient_norm),
@@ -156,7 +154,7 @@ std::vector<NamedTensor> Stepper::named_state() const {
     std::vector<NamedTensor> named;
     for (const Layout::Entry& e : runner_.layouts().state.entries()) named.push_back({e.name, *e.slot});
     const std::vector<bool> averaged = optimizer_->averaged();
-    const std::vector<ParamSpec>& specs = runner_.model().parameters();
+    const std::vector<ParamSpec>& specs = runner_.task().problem().parameters();
     for (const Layout::Entry& e : runner_.layouts().weights.entries()) {
         const auto spec = std::ranges::find(specs, e.name, &ParamSpec::name);
         if (spec != specs.end() && averaged[static_cast<std::size_t>(spec - specs.begin())])
@@ -173,7 +171,7 @@ std::int64_t Stepper::state_bytes() const {
 
 double Stepper::model_flops() const {
     return static_cast<double>(oracle_->gradients_per_step()) *
-           static_cast<double>(runner_.model().gradient_flops(runner_.config().batch));
+           static_cast<double>(runner_.task().problem().gradient_flops(runner_.config().batch));
 }
 
 }  // namespace steepest

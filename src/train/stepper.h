@@ -46,7 +46,7 @@ public:
     std::string find_culprit(std::int64_t step);
 
     ModelRunner& runner() { return runner_; }
-    const Dataset& training_data() const { return data_; }
+    const TrainingData& training_data() const { return *data_; }
     Optimizer& optimizer() { return *optimizer_; }
     Oracle& oracle() { return *oracle_; }
     // What is evaluated and sampled from after `steps` steps: the copies, or averages of them where the optimizer keeps
@@ -74,8 +74,7 @@ private:
     TensorList with_averages(TensorList list, std::int64_t steps);
 
     ModelRunner runner_;
-    Dataset data_;
-    Loader loader_;
+    std::unique_ptr<TrainingData> data_;
     StepScalars scalars_;
     std::unique_ptr<Recorder> recorder_;
     std::unique_ptr<Readback> readback_;

@@ -9,6 +9,7 @@
 #include "core/hash.h"
 #include "core/library_choices.h"
 #include "data/byte_text.h"
+#include "train/sampler.h"
 
 #include <cmath>
 #include <ctime>
@@ -41,19 +42,11 @@ Json identity(Json config) {
     for (const char* part : {"model", "optimizer"})
         if (kept.contains(part) && kept[part].is_object())
             for (const char* prose : {"name", "description", "paper", "evidence"}) kept[part].erase(prose);
+    if (config.contains("problem") && !config["problem"].is_null()) kept["problem"] = std::move(config["problem"]);
     // It adds to the state, so that a run goes on with the lines it began with.
     if (config.contains("diagnostics") && config["diagnostics"].value("every", 0) > 0)
         kept["diagnostics"] = std::move(config["diagnostics"]);
     return kept;
-}
-
-Json describe(const Dataset& data) {
-    Json files = Json::array();
-    for (const TokenFile& file : data.files()) files.push_back(file.path());
-    return {{"hash", to_hex(data.fingerprint())},
-            {"tokens", data.total_tokens()},
-            {"sequences", data.sample_count()},
-            {"files", files}};
 }
 
 }  // namespace
@@ -135,8 +128,9 @@ void Trainer::start(const std::string& device_name, RunDirectory& directory, Con
     const std::string init = to_hex(parameters.hash());
 
     directory.write_config(write_config(config_));
-    Json data = {{"train", describe(stepper_.training_data())}};
-    if (const auto& validation = stepper_.runner().validation()) data["validation"] = describe(*validation);
+    const Task& task = stepper_.runner().task();
+    Json data = {{"train", stepper_.training_data().manifest()}};
+    if (Json validation = task.validation_manifest(); !validation.is_null()) data["validation"] = validation;
     manifest_ = {{"run", directory.name()},
                  {"started", utc()},
                  {"version", kVersion},
@@ -155,7 +149,7 @@ void Trainer::start(const std::string& device_name, RunDirectory& directory, Con
     log_->write({{"kind", "start"},
                  {"step", 0},
                  {"run", directory.name()},
-                 {"model", config_.model.name},
+                 {"model", task.name()},
                  {"optimizer", config_.optimizer.name},
                  {"parameters", parameters.count()},
                  {"steps", config_.total_steps()},
@@ -303,28 +297,28 @@ void Trainer::diagnose() {
 }
 
 void Trainer::evaluate(Console& console) {
-    Evaluator& evaluator = *stepper_.runner().evaluator();
-    const double start = monotonic_seconds(), loss = evaluator.loss(stepper_.evaluation_weights(state_.step));
+    const double start = monotonic_seconds();
+    const Evaluation found = stepper_.runner().task().evaluate(stepper_.evaluation_weights(state_.step));
     const double seconds = monotonic_seconds() - start;
     state_.eval_seconds += seconds;
     tick();
     Json line = {{"kind", "eval"}, {"step", state_.step}};
     line.update(counters());
     line["split"] = "validation";
-    line["loss"] = loss;
-    line["eval_tokens"] = evaluator.tokens();
+    line["loss"] = found.loss;
+    line.update(found.more);
     line["time"] = {{"eval_s", seconds}};
     line["time"].update(clock());
     log_->write(line);
-    console.evaluation(state_.step, "validation", loss);
+    console.evaluation(state_.step, "validation", found.loss);
 }
 
 void Trainer::sample(Console& console) {
     const SamplingConfig& rule = config_.sampling;
     const Random random(config_.seed, "sampling", static_cast<std::uint64_t>(state_.step));
-    const std::vector<std::int32_t> tokens =
-        stepper_.runner().sampler().sample(stepper_.evaluation_weights(state_.step), prompt_of(rule), rule.tokens,
-                                           {.temperature = rule.temperature, .top_k = rule.top_k}, random);
+    const std::vector<std::int32_t> tokens = stepper_.runner().task().sampler()->sample(
+        stepper_.evaluation_weights(state_.step), prompt_of(rule), rule.tokens,
+        {.temperature = rule.temperature, .top_k = rule.top_k}, random);
     tick();
     Json line = {{"kind", "sample"}, {"step", state_.step}, {"tokens", tokens}};
     if (config_.model.vocab == kByteVocab) {

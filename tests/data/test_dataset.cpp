@@ -189,17 +189,5 @@ TEST_F(Datasets, DescribesItself) {
                   " (token shard): 10 tokens for validation, 3 samples of 3 tokens");
 }
 
-TEST_F(Datasets, ConfigChecksItsRules) {
-    const auto mistakes = [](const DataConfig& config) {
-        std::vector<std::string> all;
-        config.check([&](std::string_view at, std::string_view what) {
-            all.push_back(std::string(at) + ": " + std::string(what));
-        });
-        return all;
-    };
-    EXPECT_TRUE(mistakes({.train = {"a"}}).empty());
-    EXPECT_EQ(mistakes({}), std::vector<std::string>{"/train: no files to learn from"});
-}
-
 }  // namespace
 }  // namespace steepest

@@ -75,7 +75,7 @@ TEST_F(ResumeTest, AveragesAreEvaluatedAndExported) {
         const auto weights = runner.named_weights();
         ASSERT_TRUE(checkpoints.load_latest_weights(weights));
         runner.parameters().refresh_copies();
-        const double loss = runner.evaluator()->loss(runner.parameters().copies());
+        const double loss = runner.task().evaluate(runner.parameters().copies()).loss;
         Json last;
         std::istringstream lines(read_file(path + "/log.jsonl"));
         for (std::string line; std::getline(lines, line);)

@@ -1,5 +1,5 @@
 #include "tests/train/run_fixture.h"
-#include "train/sampler.h"
+#include "train/text_task.h"
 
 #include <cmath>
 #include <limits>
@@ -91,9 +91,10 @@ protected:
         }
         std::vector<std::int32_t> sample(std::vector<std::int32_t> prompt, int count, const SamplingRule& rule,
                                          std::uint64_t seed = 1) {
-            return runner.sampler().sample(runner.parameters().copies(), std::move(prompt), count, rule,
-                                           Random(seed, "test"));
+            return text().sampler()->sample(runner.parameters().copies(), std::move(prompt), count, rule,
+                                            Random(seed, "test"));
         }
+        TextTask& text() { return dynamic_cast<TextTask&>(runner.task()); }
         Cpu cpu{2};
         ModelRunner runner;
     };
@@ -109,9 +110,9 @@ TEST_F(SamplerTest, GreedyTokensAreTheModelsOwnArgmaxPastTheContextToo) {
     for (const std::int32_t token : tokens) {
         const std::int64_t seen = std::min<std::int64_t>(8, std::int64_t(text.size()));
         std::vector<std::int32_t> window(text.end() - seen, text.end());
-        rig.runner.model().next_token_logits(rig.runner.parameters().copies(),
-                                             Tensor(window.data(), DType::i32, {1, seen}),
-                                             Tensor(logits.data(), DType::f32, {384}));
+        rig.text().problem().next_token_logits(rig.runner.parameters().copies(),
+                                               Tensor(window.data(), DType::i32, {1, seen}),
+                                               Tensor(logits.data(), DType::f32, {384}));
         EXPECT_EQ(token, std::max_element(logits.begin(), logits.begin() + 257) - logits.begin());
         EXPECT_LT(token, 257) << "a padding row of the vocabulary";
         text.push_back(token);
@@ -125,8 +126,8 @@ TEST_F(SamplerTest, TheSeedDecidesAndEveryTokenIsEmittedAsItComes) {
     EXPECT_EQ(tokens, rig.sample({65}, 40, rule));
     EXPECT_NE(tokens, rig.sample({65}, 40, rule, 2));
     std::vector<std::int32_t> emitted;
-    rig.runner.sampler().sample(rig.runner.parameters().copies(), {65}, 40, rule, Random(1, "test"),
-                                [&](std::int32_t token) { emitted.push_back(token); });
+    rig.text().sampler()->sample(rig.runner.parameters().copies(), {65}, 40, rule, Random(1, "test"),
+                                 [&](std::int32_t token) { emitted.push_back(token); });
     EXPECT_EQ(emitted, tokens);
 }
 
