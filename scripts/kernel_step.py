@@ -121,20 +121,39 @@ def adamw(weights):
             Part("update", 2, "memory", 0, 14.0 * weights)]
 
 
+def newton_schulz(side, length, steps=5):
+    """(symmetric, flops) of each product of a matrix, as src/ops/newton_schulz.h lists them, on tiles of 128 x 128."""
+    symmetric = lambda depth: (True, side * (side + 128.0) * depth)
+    of_x = (False, 2.0 * side * side * length)
+    step, pair = [symmetric(length), symmetric(side), of_x], [symmetric(length), *5 * [symmetric(side)], of_x]
+    pairs = steps // 2 if side < length else 0
+    return (pairs + 1) // 2 * pair + (steps - 2 * pairs) * step + pairs // 2 * pair
+
+
+def launches(lists):
+    """Of lists of products that go together, as kernels/cuda/orthogonalize.cu does it."""
+    lists, count = [list(products) for products in lists], 0
+    while any(lists):
+        symmetric = all(products[0][0] for products in lists if products)
+        for products in lists:
+            if products and products[0][0] == symmetric:
+                products.pop(0)
+        count += 1
+    return count
+
+
 def muon(m):
-    """Matrices of the blocks by Newton-Schulz (five steps, all together), the rest by Adam."""
+    """The preset: matrices of the blocks by Newton-Schulz (five steps, all together), the rest by Adam."""
     C, L = m.width, m.layers
     matrices = 12 * L * C * C
-    flops, traffic = 0.0, 0.0
-    for rows, cols, count in ((C, C, 4 * L), (C, 4 * C, 2 * L)):  # q, k, v, projection; the two of the MLP
-        side, length = min(rows, cols), max(rows, cols)
-        flops += 5 * count * (side * (side + 128) * length + side * side * (side + 128) + 2.0 * side * side * length)
-    traffic += 16.0 * matrices
+    shapes = ((C, 3 * C, L), (C, C, L), (C, 4 * C, 2 * L))  # q, k and v, projection, the two of the MLP
+    lists = [newton_schulz(side, length) for side, length, _ in shapes]
+    flops = sum(count * sum(f for _, f in products) for products, (_, _, count) in zip(lists, shapes))
     rest = m.weights - matrices
     return [Part("gradient norm, decision", 3, "memory", 0, 4.0 * m.weights), Part("momentum", 1, "memory", 0, 16.0 * matrices),
-            Part("newton-schulz: squares, gather, scatter", 3, "memory", 0, traffic),
-            Part("newton-schulz: products", 15, "newton-schulz", flops), Part("adam", 2, "memory", 0, 24.0 * rest),
-            Part("update", 2, "memory", 0, 14.0 * m.weights)]
+            Part("newton-schulz: squares, gather, scatter", 3, "memory", 0, 16.0 * matrices),
+            Part("newton-schulz: products", launches(lists), "newton-schulz", flops),
+            Part("adam", 2, "memory", 0, 24.0 * rest), Part("update", 2, "memory", 0, 14.0 * m.weights)]
 
 
 def seconds(part, device):

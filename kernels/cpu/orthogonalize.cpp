@@ -20,6 +20,7 @@ namespace {
 using cpu::Block;
 using cpu::Gemm;
 using cpu::Matrix;
+using Place = NewtonSchulzProduct::Place;
 
 // Above this, the tiles of one product feed all threads, and a thread's own matrices would no longer fit its cache.
 constexpr std::int64_t kSmallElements = std::int64_t{1} << 18;
@@ -66,8 +67,8 @@ void add_to_diagonal(const Block& block, float value) {
 
 // One matrix's share of scratch, without the padding that the plan allows for.
 struct Slot {
-    Matrix x, y;      // as stored
-    Matrix grams[3];  // square, of the shorter side; the third only for f32
+    Matrix x, y;          // as stored
+    Matrix gram, factor;  // square, of the shorter side
 
     Slot(std::byte* data, std::int64_t rows, std::int64_t cols, DType t) {
         const auto take = [&](std::int64_t r, std::int64_t c) {
@@ -75,8 +76,23 @@ struct Slot {
         };
         const std::int64_t side = std::min(rows, cols);
         x = take(rows, cols), y = take(rows, cols);
-        grams[0] = take(side, side), grams[1] = take(side, side);
-        if (t == DType::f32) grams[2] = take(side, side);
+        gram = take(side, side), factor = take(side, side);
+    }
+
+    Matrix at(Place place) const {
+        switch (place) {
+            case Place::none:
+                break;
+            case Place::x:
+                return x;
+            case Place::gram:
+                return gram;
+            case Place::factor:
+                return factor;
+            case Place::spare:
+                return {y.data, y.dtype, gram.rows, gram.cols, gram.cols};
+        }
+        return {};
     }
 
 private:
@@ -86,8 +102,9 @@ private:
 template <class T>
 class Iteration {
 public:
-    Iteration(const Cpu& cpu, const Orthogonalize& op, const Shape& shape, std::byte* slot)
-        : cpu_(cpu), op_(op), slot_(slot, shape.rows(), shape.cols(), op.compute) {}
+    Iteration(const Cpu& cpu, const Orthogonalize& op, const std::vector<NewtonSchulzProduct>& products,
+              const Shape& shape, std::byte* slot)
+        : cpu_(cpu), op_(op), products_(products), slot_(slot, shape.rows(), shape.cols(), op.compute) {}
 
     void run(std::size_t index) {
         float* x = op_.x[index].template as<float>();
@@ -99,7 +116,7 @@ public:
         cpu::for_each_chunk(
             cpu_, n, [&](std::int64_t begin, std::int64_t count) { gather(from + begin, x + begin, count, factor); });
 
-        op_.form == Orthogonalize::Form::gram ? iterate_gram() : iterate_x();
+        for (const NewtonSchulzProduct& p : products_) multiply(p);
 
         from = static_cast<T*>(slot_.x.data);
         const double dual = cpu::sum_over_chunks(cpu_, n, [&](std::int64_t begin, std::int64_t count) {
@@ -121,80 +138,30 @@ private:
 
     bool tall() const { return slot_.x.rows > slot_.x.cols; }
 
-    // c = x x^T of the wide orientation.
-    void gram(const Matrix& c, const Matrix& x) {
-        cpu::gemm(cpu_, {.c = c, .a = tall() ? x.t() : x, .b = tall() ? x : x.t(), .symmetric = true});
-    }
-    // y = alpha B x + a x of the wide orientation, B symmetric.
-    void apply(const Matrix& y, const Matrix& b, const Matrix& x, double alpha, double a) {
-        const auto add = [&](const Block& block) { add_tile<T>(block, x, static_cast<float>(a)); };
-        Gemm g{.c = y, .a = tall() ? x : b, .b = tall() ? b : x, .alpha = static_cast<float>(alpha)};
-        if (a != 0) g.epilogue = add;
-        cpu::gemm(cpu_, g);
-    }
-    // c = a I + b A + c A A.
-    void polynomial(const Matrix& c, const Matrix& A, const std::array<double, 3>& coefficients) {
-        const auto [a, b, quadratic] = coefficients;
-        const auto add = [&, identity = static_cast<float>(a), linear = static_cast<float>(b)](const Block& block) {
-            add_tile<T>(block, A, linear);
-            add_to_diagonal(block, identity);
+    void multiply(const NewtonSchulzProduct& p) {
+        const Matrix left = slot_.at(p.left), right = slot_.at(p.right), from = slot_.at(p.from);
+        const auto add = [&](const Block& block) {
+            if (p.beta != 0) add_tile<T>(block, from, static_cast<float>(p.beta));
+            if (p.identity != 0) add_to_diagonal(block, static_cast<float>(p.identity));
         };
-        const std::int64_t side = A.rows, depth = quadratic == 0 ? 0 : side;
-        cpu::gemm(cpu_, {.c = c,
-                         .a = A.block(0, 0, side, depth),
-                         .b = A.block(0, 0, depth, side),
-                         .alpha = static_cast<float>(quadratic),
-                         .epilogue = add,
-                         .symmetric = true});
-    }
-    // c = a b, which commute, so that the product is symmetric.
-    void multiply(const Matrix& c, const Matrix& a, const Matrix& b) {
-        cpu::gemm(cpu_, {.c = c, .a = a, .b = b, .symmetric = true});
-    }
-
-    void iterate_x() {
-        const Matrix &A = slot_.grams[0], &B = slot_.grams[1];
-        for (const auto& [a, b, c] : op_.coefficients) {
-            gram(A, slot_.x);
-            if (c == 0) {
-                apply(slot_.y, A, slot_.x, b, a);
-            } else {
-                polynomial(B, A, {0, b, c});
-                apply(slot_.y, B, slot_.x, 1, a);
-            }
-            std::swap(slot_.x, slot_.y);
+        Gemm g{.c = slot_.at(p.to), .a = left, .b = right, .alpha = static_cast<float>(p.alpha)};
+        if (p.squares()) {
+            g.a = tall() ? left.t() : left, g.b = tall() ? right : right.t();
+        } else if (!p.symmetric()) {
+            g.c = slot_.y;
+            if (tall()) std::swap(g.a, g.b);
+        } else if (p.alpha == 0) {
+            g.a = left.block(0, 0, left.rows, 0), g.b = right.block(0, 0, 0, right.cols);
         }
-    }
-
-    // With R = X X^T and P = a I + b R + c R R, X becomes P X, so R becomes P R P and the product of all P is what X is
-    // multiplied by in the end. All of these are polynomials of one symmetric matrix: they commute and are symmetric.
-    void iterate_gram() {
-        const std::size_t steps = op_.coefficients.size();
-        if (steps == 0) return;
-        const Matrix &R = slot_.grams[0], &P = slot_.grams[1];
-        // The product and its next value change places at every step but the first; the last must not lie in y.
-        Matrix product = slot_.grams[2], next(slot_.y.data, R.dtype, R.rows, R.cols, R.cols);
-        if (steps % 2 == 0) std::swap(product, next);
-
-        gram(R, slot_.x);
-        for (std::size_t k = 0; k < steps; ++k) {
-            const Matrix& factor = k == 0 ? product : P;
-            polynomial(factor, R, op_.coefficients[k]);
-            if (k > 0) {
-                multiply(next, product, P);
-                std::swap(product, next);
-            }
-            if (k + 1 == steps) break;
-            const Matrix& half = next;
-            multiply(half, k == 0 ? product : P, R);
-            multiply(R, half, k == 0 ? product : P);
-        }
-        apply(slot_.y, product, slot_.x, 1, 0);
-        std::swap(slot_.x, slot_.y);
+        if (p.beta != 0 || p.identity != 0) g.epilogue = add;
+        g.symmetric = p.symmetric();
+        cpu::gemm(cpu_, g);
+        if (!p.symmetric()) std::swap(slot_.x, slot_.y);
     }
 
     const Cpu& cpu_;
     const Orthogonalize& op_;
+    const std::vector<NewtonSchulzProduct>& products_;
     Slot slot_;
 };
 
@@ -214,6 +181,7 @@ std::vector<std::vector<std::size_t>> equal_shapes(const TensorList& x) {
 void run_group(Cpu& cpu, const Orthogonalize& op, const std::vector<std::size_t>& group) {
     const Shape& shape = op.x[group[0]].shape;
     if (shape.count() == 0) return;
+    const std::vector<NewtonSchulzProduct> products = newton_schulz_products(shape, op.coefficients, op.form);
     const std::int64_t slot_bytes = Orthogonalize::matrix_bytes(shape, op.compute);
     const std::int64_t at_a_time = one_a_thread(shape.rows(), shape.cols()) ? op.scratch.bytes() / slot_bytes : 1;
     const auto n = static_cast<std::int64_t>(group.size());
@@ -221,7 +189,7 @@ void run_group(Cpu& cpu, const Orthogonalize& op, const std::vector<std::size_t>
         cpu.parallel_for(std::min(at_a_time, n - begin), [&](std::int64_t i) {
             std::byte* slot = static_cast<std::byte*>(op.scratch.data) + i * slot_bytes;
             const std::size_t index = group[static_cast<std::size_t>(begin + i)];
-            dispatch_float(op.compute, [&]<class T>() { Iteration<T>(cpu, op, shape, slot).run(index); });
+            dispatch_float(op.compute, [&]<class T>() { Iteration<T>(cpu, op, products, shape, slot).run(index); });
         });
 }
 

@@ -30,7 +30,6 @@ constexpr int kStages = 3;
 template <class T>
 struct Table {
     T* memory;
-    float alpha, beta, identity;
     const float* gate;
     int size;
     unsigned first[Products::kMost];  // block
@@ -310,7 +309,7 @@ __global__ void __launch_bounds__(Tile<T>::kThreads, 2) multiply_tiles(const __g
     const T* from = data_of(p.from);
     sums.visit([&](int r, int c, float& low, float& high) {
         const int row = at.row + r, col = at.col + c;
-        low *= table.alpha, high *= table.alpha;
+        low *= p.alpha, high *= p.alpha;
         if (row < p.rows && col < p.from.pitch) {
             const T* pair = from + std::int64_t{row} * p.from.pitch + col;
             float2 added;
@@ -318,10 +317,10 @@ __global__ void __launch_bounds__(Tile<T>::kThreads, 2) multiply_tiles(const __g
                 added = load_pair(pair);
             else
                 added = {pair[0], col + 1 < p.from.pitch ? pair[1] : 0};
-            low = fmaf(table.beta, added.x, low), high = fmaf(table.beta, added.y, high);
+            low = fmaf(p.beta, added.x, low), high = fmaf(p.beta, added.y, high);
         }
-        if (row == col) low += table.identity;
-        if (row == col + 1) high += table.identity;
+        if (row == col) low += p.identity;
+        if (row == col + 1) high += p.identity;
         store_pair(shared + r * S::kOut + c, low, high);
     });
     __syncthreads();
@@ -339,14 +338,7 @@ __global__ void __launch_bounds__(Tile<T>::kThreads, 2) multiply_tiles(const __g
 template <class T, Form kForm, bool kPacked = true>
 void launch_tiles(Cuda& cuda, const Products& products) {
     constexpr std::int64_t kSize = Tile<T>::kSize;
-    Table<T> table{static_cast<T*>(products.memory),
-                   products.alpha,
-                   products.beta,
-                   products.identity,
-                   products.gate,
-                   products.size,
-                   {},
-                   {}};
+    Table<T> table{static_cast<T*>(products.memory), products.gate, products.size, {}, {}};
     std::int64_t blocks = 0;
     for (int i = 0; i < products.size; ++i) {
         Product p = products.list[i];

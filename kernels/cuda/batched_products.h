@@ -1,7 +1,7 @@
 #pragma once
 // Products of many matrices of different sizes in one launch, with what follows them fused:
 //     to = alpha op(a, b) + beta from + identity I
-// Sums are f32; the result is rounded once, where it is stored.
+// each with its own numbers. Sums are f32; the result is rounded once, where it is stored.
 #include "kernels/cuda/cuda.h"
 #include "ops/op.h"
 
@@ -27,6 +27,7 @@ struct Product {
     int rows = 0, cols = 0;   // of to
     int depth = 0;            // of the sums; 0 leaves beta from + identity I
     int count = 0;
+    float alpha = 1, beta = 0, identity = 0;
     int tiles = 0;  // of one matrix; filled in by multiply()
 };
 
@@ -36,7 +37,6 @@ struct Products {
     void* memory;  // aligned to 16 bytes; f32 or bf16
     DType dtype;
     Form form;
-    float alpha = 1, beta = 0, identity = 0;
     const float* gate = nullptr;  // optional: zero there, and nothing is done
     bool packed = true;           // false: rows begin anywhere, end at their last column and are f32; slower
     int size = 0;

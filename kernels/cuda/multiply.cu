@@ -51,15 +51,15 @@ public:
                 .rows = narrow(op_.c[i].shape.rows()),
                 .cols = narrow(op_.c[i].shape.cols()),
                 .depth = narrow(op_.depth(i)),
-                .count = 1};
+                .count = 1,
+                .alpha = op_.alpha,
+                .beta = op_.beta,
+                .identity = op_.identity};
     }
     Products empty() const {
         return {.memory = base_,
                 .dtype = DType::f32,
                 .form = form_of(op_, packed_),
-                .alpha = op_.alpha,
-                .beta = op_.beta,
-                .identity = op_.identity,
                 .gate = cuda::data<float>(op_.gate),
                 .packed = packed_};
     }

@@ -1,13 +1,15 @@
 // Newton-Schulz on the GPU: all matrices that scratch holds are iterated together, whatever their shapes.
 //
-// They are gathered into scratch once, in the wide orientation, scaled and rounded; every iteration is then three
-// launches for all of them: A = X X^T and b A + c A A on tiles on and above the diagonal, mirrored, and Y = a X + B X,
-// which ends in the place of the next X. 4 + 3 steps launches a chunk of up to 96 matrices of up to 16 sizes; GPT-2
-// 124M, 72 matrices and five steps: 19, where scratch holds them all (510 MB in bf16).
+// They are gathered into scratch once, in the wide orientation, scaled and rounded. Then each goes through its list of
+// products (newton_schulz.h); a launch takes the next one of all matrices at whose turn it is of the launch's form:
+// symmetric, computed on the tiles on and above the diagonal and mirrored, or of X, which ends in the place of the next
+// X. Square ones take three launches a step, wide ones ten for three steps, and most of the two are shared: GPT-2 124M,
+// 48 matrices and five steps, 20, with 4 before and after them, a chunk of up to 96 matrices of up to 16 sizes (453 MB
+// of scratch in bf16).
 //
-// Cost of a step of r x s, r <= s, in bf16: r (r + 128) s + r r (r + 128) + 2 r r s flops, limited by the tensor cores,
-// see batched_products.cu. The rest moves 16 bytes an element (bf16; 20 with dual) once, limited by memory: about a
-// tenth of the time of five steps at GPT-2's sizes.
+// Cost in bf16, with S = r (r + 128): a step of r x r 2 r S + 2 r^3 flops, two steps of r x s, r < s, s S + 5 r S
+// + 2 r^2 s, limited by the tensor cores, see batched_products.cu. The rest moves 16 bytes an element (bf16; 20 with
+// dual) once, limited by memory: a seventh of the time of five steps at GPT-2's sizes.
 //
 // Norms and dual are summed in f64, block by block and then over the blocks, in an order that the shape alone decides:
 // squares of large gradients overflow f32, and a GPU that does f64 at 1/64 of its speed still does two flops a float in
@@ -217,14 +219,32 @@ __global__ void __launch_bounds__(kThreads)
 
 // --- on the host
 
-// Matrices of one wide shape and their places in scratch.
+// Matrices of one wide shape, their places in scratch and what is yet to be done with them.
 struct Batch {
+    using Matrix = NewtonSchulzProduct::Place;
+
     int side, length;
     std::vector<std::size_t> members;
+    std::vector<NewtonSchulzProduct> products;
+    std::size_t next = 0;  // of the products
     Matrices x = {}, y = {}, gram = {}, factor = {};
-    Matrices product = {}, next = {};  // for the Gram form: next lies in y
+
+    Matrices at(Matrix matrix) const {
+        switch (matrix) {
+            case Matrix::none:
+                break;
+            case Matrix::x:
+                return x;
+            case Matrix::gram:
+                return gram;
+            case Matrix::factor:
+                return factor;
+            case Matrix::spare:
+                return {y.offset, y.stride, gram.pitch};
+        }
+        return {};
+    }
 };
-using Member = Matrices Batch::*;
 
 struct Sides {
     std::int64_t side, length;
@@ -257,7 +277,10 @@ std::vector<std::vector<Batch>> chunks_of(const Orthogonalize& op) {
         free -= bytes, ++matrices;
         std::vector<Batch>& chunk = chunks.back();
         if (chunk.empty() || !same(chunk.back()))
-            chunk.push_back({static_cast<int>(s.side), static_cast<int>(s.length), {}});
+            chunk.push_back({static_cast<int>(s.side),
+                             static_cast<int>(s.length),
+                             {},
+                             newton_schulz_products(op.x[i].shape, op.coefficients, op.form)});
         chunk.back().members.push_back(i);
     }
     return chunks;
@@ -277,113 +300,42 @@ void lay_out(std::vector<Batch>& chunk, DType compute) {
     for (Batch& b : chunk) {
         b.x = take(b, b.length), b.y = take(b, b.length);
         b.gram = take(b, b.side), b.factor = take(b, b.side);
-        if (compute == DType::f32) b.product = take(b, b.side);
-        b.next = {b.y.offset, b.y.stride, b.gram.pitch};
     }
 }
 
-class Iteration {
-public:
-    Iteration(Cuda& cuda, const Orthogonalize& op, std::vector<Batch>& chunk) : cuda_(cuda), op_(op), chunk_(chunk) {}
+// The next product of every batch at whose turn one of this form is; false if there is none.
+bool multiply(Cuda& cuda, const Orthogonalize& op, std::vector<Batch>& chunk, bool symmetric) {
+    Products all{.memory = op.scratch.data,
+                 .dtype = op.compute,
+                 .form = symmetric ? cuda::Form::symmetric : cuda::Form::a_b,
+                 .gate = cuda::data<float>(op.gate)};
+    for (Batch& b : chunk) {
+        if (b.next == b.products.size() || b.products[b.next].symmetric() != symmetric) continue;
+        const NewtonSchulzProduct& p = b.products[b.next++];
+        all.list[all.size++] = Product{.to = symmetric ? b.at(p.to) : b.y,
+                                       .a = b.at(p.left),
+                                       .b = b.at(p.right),
+                                       .from = b.at(p.from),
+                                       .rows = b.side,
+                                       .cols = symmetric ? b.side : b.length,
+                                       .depth = p.alpha == 0  ? 0
+                                                : p.squares() ? b.length
+                                                              : b.side,
+                                       .count = static_cast<int>(b.members.size()),
+                                       .alpha = static_cast<float>(p.alpha),
+                                       .beta = static_cast<float>(p.beta),
+                                       .identity = static_cast<float>(p.identity)};
+        if (!symmetric) std::swap(b.x, b.y);
+    }
+    if (all.size > 0) cuda::multiply(cuda, all);
+    return all.size > 0;
+}
 
-    void run() { op_.form == Orthogonalize::Form::gram ? iterate_gram() : iterate_x(); }
-
-private:
-    void multiply(bool symmetric, float alpha, float beta, float identity, auto&& product_of) {
-        Products all{.memory = op_.scratch.data,
-                     .dtype = op_.compute,
-                     .form = symmetric ? cuda::Form::symmetric : cuda::Form::a_b,
-                     .alpha = alpha,
-                     .beta = beta,
-                     .identity = identity,
-                     .gate = cuda::data<float>(op_.gate)};
-        for (const Batch& batch : chunk_) {
-            Product p = product_of(batch);
-            p.count = static_cast<int>(batch.members.size());
-            all.list[all.size++] = p;
-        }
-        cuda::multiply(cuda_, all);
+// Products of X first: square matrices, which have more of them, then keep step with wide ones.
+void iterate(Cuda& cuda, const Orthogonalize& op, std::vector<Batch>& chunk) {
+    while (multiply(cuda, op, chunk, false) || multiply(cuda, op, chunk, true)) {
     }
-    // gram = x x^T.
-    void square() {
-        multiply(true, 1, 0, 0, [](const Batch& b) {
-            return Product{
-                .to = b.gram, .a = b.x, .b = b.x, .from = {}, .rows = b.side, .cols = b.side, .depth = b.length};
-        });
-    }
-    // to = a I + b gram + c gram gram.
-    void polynomial(Member to, double a, double b, double c) {
-        multiply(true, float(c), float(b), float(a), [&](const Batch& batch) {
-            return Product{.to = batch.*to,
-                           .a = batch.gram,
-                           .b = batch.gram,
-                           .from = batch.gram,
-                           .rows = batch.side,
-                           .cols = batch.side,
-                           .depth = c == 0 ? 0 : batch.side};
-        });
-    }
-    // to = left right, which are symmetric and commute, so that the product is symmetric.
-    void commuting(Member to, Member left, Member right) {
-        multiply(true, 1, 0, 0, [&](const Batch& b) {
-            return Product{
-                .to = b.*to, .a = b.*left, .b = b.*right, .from = {}, .rows = b.side, .cols = b.side, .depth = b.side};
-        });
-    }
-    // x = alpha left x + a x, by way of y.
-    void apply(Member left, double alpha, double a) {
-        multiply(false, float(alpha), float(a), 0, [&](const Batch& b) {
-            return Product{.to = b.y,
-                           .a = b.*left,
-                           .b = b.x,
-                           .from = a == 0 ? Matrices{} : b.x,
-                           .rows = b.side,
-                           .cols = b.length,
-                           .depth = b.side};
-        });
-        for (Batch& b : chunk_) std::swap(b.x, b.y);
-    }
-
-    void iterate_x() {
-        for (const auto& [a, b, c] : op_.coefficients) {
-            square();
-            if (c == 0) {
-                apply(&Batch::gram, b, a);
-            } else {
-                polynomial(&Batch::factor, 0, b, c);
-                apply(&Batch::factor, 1, a);
-            }
-        }
-    }
-
-    // As on the host: with R = X X^T and P = a I + b R + c R R, X becomes P X and R becomes P R P; the product of all P
-    // is what X is multiplied by in the end, when it must not lie in y.
-    void iterate_gram() {
-        const std::size_t steps = op_.coefficients.size();
-        if (steps == 0) return;
-        Member product = &Batch::product, next = &Batch::next;
-        if (steps % 2 == 0) std::swap(product, next);
-
-        square();
-        for (std::size_t k = 0; k < steps; ++k) {
-            const auto [a, b, c] = op_.coefficients[k];
-            const Member factor = k == 0 ? product : &Batch::factor;
-            polynomial(factor, a, b, c);
-            if (k > 0) {
-                commuting(next, product, factor);
-                std::swap(product, next);
-            }
-            if (k + 1 == steps) break;
-            commuting(next, factor, &Batch::gram);
-            commuting(&Batch::gram, next, factor);
-        }
-        apply(product, 1, 0);
-    }
-
-    Cuda& cuda_;
-    const Orthogonalize& op_;
-    std::vector<Batch>& chunk_;
-};
+}
 
 // The matrices of a chunk, and how many parts and tiles the largest has.
 struct Listing {
@@ -419,7 +371,7 @@ void run_chunk(Cuda& cuda, const Orthogonalize& op, std::vector<Batch>& chunk) {
     cuda::launch(cuda, {{before.parts, before.count}, kThreads}, sum_squares, parts, stride, before.items, gate);
     cuda::launch(cuda, {{before.tiles, before.count}, kThreads}, gather<T>, scratch, parts, stride, before.items,
                  op.norm_factor, op.epsilon, gate);
-    Iteration(cuda, op, chunk).run();
+    iterate(cuda, op, chunk);
 
     const Listing after(op, chunk);
     cuda::launch(cuda, {{after.tiles, after.count}, kThreads}, scatter<T>, op.dual ? parts : nullptr, stride, scratch,

@@ -29,7 +29,7 @@ Orthogonalize Polar::iteration() const {
             .scratch = scratch_,
             .coefficients = set_.coefficients,
             .compute = options_.compute,
-            .form = options_.form,
+            .form = options_.form.value_or(set_.form(options_.compute)),
             .norm_factor = set_.norm_factor,
             .epsilon = set_.epsilon};
 }

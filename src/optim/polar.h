@@ -16,7 +16,9 @@ struct PolarOptions {
     std::string coefficients = "polar_express_paper";
     std::optional<int> steps = 12;  // none: as many as the authors of the coefficients take
     DType compute = DType::f32;
-    Orthogonalize::Form form = Orthogonalize::Form::x;
+    // none: the set's. x here: of a matrix of low rank, form gram is off by more in the directions without values, and
+    // functions of X P^T no longer have its eigenvalues above zero.
+    std::optional<NewtonSchulzForm> form = NewtonSchulzForm::x;
     std::int64_t scratch_limit = 64;  // MiB for matrices that are worked on at a time; one always fits
 };
 

@@ -39,7 +39,7 @@ Svd random_svd(std::int64_t rows, std::int64_t cols, double smallest, std::strin
 
 struct Options {
     DType compute = DType::f32;
-    Form form = Form::x;
+    Form form = Form::gram;
     std::int64_t scratch_limit = std::int64_t{1} << 40;
     float norm_factor = 1, epsilon = 1e-7f;
 };
@@ -88,7 +88,15 @@ Dense one(const Dense& in, const Coefficients& coefficients, Options o = {}) {
 
 std::string text(const Shape& s) { return to_string(s); }
 
-// Of keller's five steps. B = bA + cAA cancels in B X + a X by up to |B s| / p(s) = 2.74 / 0.68 = 4.
+const std::vector<Options> kWays = {{.compute = DType::f32, .form = Form::gram},
+                                    {.compute = DType::f32, .form = Form::x},
+                                    {.compute = DType::bf16, .form = Form::gram},
+                                    {.compute = DType::bf16, .form = Form::x}};
+
+std::string text(const Options& o) { return std::string(name_of(o.compute)) + (o.form == Form::gram ? " gram" : " x"); }
+
+// Of keller's five steps. B = bA + cAA cancels in B X + a X by up to |B s| / p(s) = 2.74 / 0.68 = 4, and as much in P2
+// P1 = B2 P1 + a P1 of two steps.
 // f32: each of 20 products adds sqrt(512) u at random, in all sqrt(20) * 23 u * 4 = 2.4e-5 for the deepest.
 // bf16: a step rounds X once, B at 4 times its size and A at about its own: 6 u at worst for the last one; roundings of
 // earlier steps are random and pass through |p'| near 1.
@@ -96,28 +104,59 @@ double tolerance(DType compute) { return compute == DType::f32 ? 2e-5 : 6 * kBf1
 
 TEST(Orthogonalize, EqualsThePolynomialOfSingularValues) {
     for (const Shape& shape : kShapes)
-        for (const DType compute : {DType::f32, DType::bf16}) {
+        for (const Options& o : kWays) {
             const Svd svd = random_svd(shape.rows(), shape.cols(), 0.05, text(shape));
-            const Dense got = one(svd.matrix(), kKeller, {.compute = compute});
-            EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, kKeller)), tolerance(compute))
-                << text(shape) << " " << name_of(compute);
+            const Dense got = one(svd.matrix(), kKeller, o);
+            EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, kKeller)), tolerance(o.compute))
+                << text(shape) << " " << text(o);
         }
 }
 
-TEST(Orthogonalize, GramFormEqualsItToo) {
+TEST(Orthogonalize, EqualsItAfterAnyNumberOfSteps) {
     for (const Shape& shape : kShapes)
-        for (const std::size_t steps : {1, 2, 5, 6}) {
-            const Coefficients coefficients(steps, kKeller[0]);
-            const Svd svd = random_svd(shape.rows(), shape.cols(), 0.1, text(shape));
-            const Dense got = one(svd.matrix(), coefficients, {.form = Form::gram});
-            EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, coefficients)), 2e-5)
-                << text(shape) << " " << steps;
-        }
+        for (const std::size_t steps : {1, 2, 3, 4, 6})
+            for (const Options& o : kWays) {
+                if (steps > 5 && o.compute == DType::bf16) continue;  // more roundings than the tolerance is for
+                const Coefficients coefficients(steps, kKeller[0]);
+                const Svd svd = random_svd(shape.rows(), shape.cols(), 0.1, text(shape));
+                const Dense got = one(svd.matrix(), coefficients, o);
+                EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, coefficients)),
+                          tolerance(o.compute))
+                    << text(shape) << " " << steps << " " << text(o);
+            }
+}
+
+// What makes a Gram matrix lose small singular values: large ones beside them. There both forms are far from exact in
+// bf16, and more than two steps without computing the Gram matrix again are so by orders of magnitude. A bound of 4 for
+// what was seen to be up to 2.6 in f32 and 1.4 in bf16.
+TEST(Orthogonalize, TwoStepsAtATimeAreAsCloseAsOneByOne) {
+    const auto error = [](const Svd& svd, const Coefficients& coefficients, DType compute, Form form) {
+        return reference::relative_distance(one(svd.matrix(), coefficients, {.compute = compute, .form = form}),
+                                            reference::newton_schulz(svd, coefficients));
+    };
+    for (const Shape& shape : {Shape{48, 160}, Shape{96, 64}})
+        for (const Coefficients& coefficients : {kKeller, kSimple12, kCubic15})
+            for (const DType compute : {DType::f32, DType::bf16}) {
+                const double least = compute == DType::f32 ? 4e-7 : 3 * kBf16;  // what neither gets below
+                const auto compare = [&](const char* spectrum, auto&& value) {
+                    Svd svd = random_svd(shape.rows(), shape.cols(), 1, text(shape));
+                    for (std::size_t i = 0; i < svd.s.size(); ++i) svd.s[i] = value(double(i), double(svd.s.size()));
+                    const double x = error(svd, coefficients, compute, Form::x);
+                    EXPECT_LE(error(svd, coefficients, compute, Form::gram), 4 * std::max(x, least))
+                        << text(shape) << " " << name_of(compute) << " " << spectrum << " " << coefficients.size();
+                };
+                compare("one large", [](double i, double) { return i == 0 ? 1 : 1e-2; });
+                compare("one very large", [](double i, double) { return i == 0 ? 1 : 1e-3; });
+                compare("eight large", [](double i, double) { return i < 8 ? 1 : 1e-3; });
+                compare("half of them large", [](double i, double n) { return i < n / 2 ? 1 : 1e-3; });
+                compare("1/i", [](double i, double) { return 1 / (i + 1); });
+                compare("over three decades", [](double i, double n) { return std::pow(1e-3, i / n); });
+            }
 }
 
 TEST(Orthogonalize, DifferentCoefficientsAStepAndACubicOne) {
     const Coefficients mixed = {{4.0848, -6.8946, 2.9270}, {1.5, -0.5, 0}, {2, -1.5, 0.5}, {1.5, -0.5, 0}};
-    for (const Form form : {Form::x, Form::gram})
+    for (const Form form : {Form::gram, Form::x})
         for (const Shape& shape : {Shape{40, 70}, Shape{70, 40}}) {
             const Svd svd = random_svd(shape.rows(), shape.cols(), 0.1, text(shape));
             const Dense got = one(svd.matrix(), mixed, {.form = form});
@@ -127,7 +166,7 @@ TEST(Orthogonalize, DifferentCoefficientsAStepAndACubicOne) {
 
 TEST(Orthogonalize, NormFactorAndEpsilonScaleTheInput) {
     const Svd svd = random_svd(30, 40, 0.2, "m");
-    for (const Form form : {Form::x, Form::gram}) {
+    for (const Form form : {Form::gram, Form::x}) {
         const Dense got = one(svd.matrix(), kKeller, {.form = form, .norm_factor = 1.5f, .epsilon = 0.5f});
         EXPECT_LE(reference::relative_distance(got, reference::newton_schulz(svd, kKeller, 1.5, 0.5)), 2e-5);
         // Without steps only the scaling is left.
@@ -176,7 +215,7 @@ TEST(Orthogonalize, Symmetries) {
     Dense large = m, negative = m;
     for (double& v : large.data) v *= 1000;
     for (double& v : negative.data) v = -v;
-    for (const Form form : {Form::x, Form::gram}) {
+    for (const Form form : {Form::gram, Form::x}) {
         const Options o{.form = form};
         const Dense base = one(m, kKeller, o);
         EXPECT_LE(reference::relative_distance(one(q * m * z, kKeller, o), q * base * z), 2e-5);
@@ -190,7 +229,7 @@ TEST(Orthogonalize, Symmetries) {
 
 TEST(Orthogonalize, DiagonalStaysDiagonalWithItsSigns) {
     for (const Shape& shape : {Shape{7, 7}, Shape{5, 9}, Shape{130, 70}})
-        for (const Options& o : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+        for (const Options& o : kWays) {
             Dense m(shape.rows(), shape.cols());
             for (std::int64_t i = 0; i < std::min(m.rows, m.cols); ++i)
                 m(i, i) = (i % 3 ? 1 : -1) * (1 + 0.1 * double(i));
@@ -205,8 +244,9 @@ TEST(Orthogonalize, DiagonalStaysDiagonalWithItsSigns) {
 }
 
 TEST(Orthogonalize, ZeroStaysZeroAndNothingElseIsTouched) {
-    for (const Options& o :
-         {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}, Options{.epsilon = 0}}) {
+    std::vector<Options> ways = kWays;
+    ways.push_back({.epsilon = 0});
+    for (const Options& o : ways) {
         const Dense full = random_dense(20, 30, "m");
         const Result got = orthogonalize(the_device(), {full, Dense(20, 30), full}, kKeller, o);
         EXPECT_EQ(reference::frobenius(got.x[1]), 0);
@@ -227,7 +267,7 @@ TEST(Orthogonalize, TinyAndHugeInputs) {
 
 TEST(Orthogonalize, BadNumbersStayInTheirMatrix) {
     for (const double bad : {double(NAN), double(INFINITY)})
-        for (const Options& o : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+        for (const Options& o : kWays) {
             const Dense full = random_dense(20, 30, "m");
             Dense broken = full;
             broken(3, 4) = bad;
@@ -261,7 +301,7 @@ TEST(Orthogonalize, MixedShapesAreWhatEachIsAlone) {
                                Shape{150, 133}, Shape{7, 1}})
         in.push_back(random_dense(shape.rows(), shape.cols(), std::to_string(in.size())));
     const Coefficients steps = {kKeller[0], {1.5, -0.5, 0}, kKeller[0]};
-    for (const Options& base : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+    for (const Options& base : kWays) {
         std::vector<Result> alone;
         for (const Dense& m : in) alone.push_back(orthogonalize(the_device(), {m}, steps, base));
         for (const std::int64_t limit : {std::int64_t{0}, std::int64_t{200} << 10, std::int64_t{1} << 40}) {
@@ -279,7 +319,7 @@ TEST(Orthogonalize, MixedShapesAreWhatEachIsAlone) {
 // One matrix a thread or tiles of one, all at once or in chunks, one thread or three: the same bytes.
 TEST(Orthogonalize, BytesDependOnTheInputAlone) {
     for (const Shape& shape : {Shape{33, 31}, Shape{96, 200}, Shape{520, 530}})
-        for (const Options& base : {Options{}, Options{.compute = DType::bf16}, Options{.form = Form::gram}}) {
+        for (const Options& base : kWays) {
             const std::size_t count = shape.rows() > 500 ? 2 : 7;  // large ones share their tiles among threads
             std::vector<Dense> in;
             for (std::size_t i = 0; i < count; ++i)
@@ -335,8 +375,6 @@ TEST(Orthogonalize, RefusesWhatItCannotDo) {
     const Orthogonalize good{.x = {x}, .scratch = scratch, .coefficients = kKeller, .compute = DType::f32};
     Orthogonalize op = good;
     op.x.push_back(y);
-    EXPECT_THROW(run(the_device(), op), ShapeError);
-    op = good, op.compute = DType::bf16, op.form = Form::gram;
     EXPECT_THROW(run(the_device(), op), ShapeError);
     Guarded<float> two(Shape{2});
     op = good, op.dual = two;

@@ -100,6 +100,7 @@ std::vector<double> result_spectrum(const reference::Svd& svd, const NewtonSchul
                                     .scratch = scratch,
                                     .coefficients = set.coefficients,
                                     .compute = compute,
+                                    .form = set.form(compute),
                                     .norm_factor = set.norm_factor,
                                     .epsilon = set.epsilon});
     const reference::Dense core = svd.u.t() * reference::Dense(m.rows, m.cols, x.as_double()) * svd.v;

@@ -2,8 +2,10 @@
 
 #include "core/error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 
 namespace steepest {
 namespace {
@@ -87,6 +89,11 @@ const Entry& find(std::string_view name) {
 }
 
 }  // namespace
+
+NewtonSchulzForm NewtonSchulzSet::form(DType compute) const {
+    const bool repeated = std::ranges::adjacent_find(coefficients, std::ranges::not_equal_to()) == coefficients.end();
+    return compute == DType::f32 || repeated ? NewtonSchulzForm::gram : NewtonSchulzForm::x;
+}
 
 NewtonSchulzSet newton_schulz_set(std::string_view name, int steps) {
     const Entry& e = find(name);

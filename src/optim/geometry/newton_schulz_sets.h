@@ -1,5 +1,7 @@
 #pragma once
 // The polynomials that published optimizers use to orthogonalize, by name: what Orthogonalize takes as coefficients.
+#include "ops/newton_schulz.h"
+
 #include <array>
 #include <string>
 #include <string_view>
@@ -11,6 +13,11 @@ namespace steepest {
 struct NewtonSchulzSet {
     std::vector<std::array<double, 3>> coefficients;  // (a, b, c) of s -> a s + b s^3 + c s^5, one a step
     float norm_factor = 1, epsilon = 1e-7f;
+
+    // gram where that is as exact as x: in f32, and in bf16 where every step is the same polynomial. Lists that change
+    // are made for the interval in which the steps before leave singular values, and two steps with a rounded Gram
+    // matrix may leave it: the second and third of Polar Express diverge in bf16.
+    NewtonSchulzForm form(DType compute) const;
 };
 
 // `steps` steps of a set: the first of its list, the last one repeated where the list is shorter. Sets that are one
