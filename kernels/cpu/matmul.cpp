@@ -85,7 +85,7 @@ STEEPEST_SIMD void sum_rows(float* sums, const T* x, std::int64_t rows, std::int
     }
 }
 
-void column_sums(Cpu& cpu, const Tensor& out, const ConstTensor& x, bool accumulate) {
+void column_sums(Cpu& cpu, const Tensor& out, const ConstTensor& x) {
     const std::int64_t cols = x.shape.cols();
     const cpu::RowChunks chunks(x.shape.rows());
     float* partials = cpu::scratch<PartialSums>(chunks.count * cols);
@@ -99,7 +99,7 @@ void column_sums(Cpu& cpu, const Tensor& out, const ConstTensor& x, bool accumul
                               .count = chunks.count,
                               .stride = cols,
                               .cols = cols,
-                              .accumulate = accumulate});
+                              .accumulate = false});
 }
 
 }  // namespace
@@ -133,7 +133,7 @@ void run(Cpu& cpu, const LinearBackwardWeight& op) {
                     .a = ConstMatrix(op.dy).t(),
                     .b = ConstMatrix(op.x),
                     .beta = op.accumulate ? 1.0f : 0.0f});
-    if (op.dbias) column_sums(cpu, op.dbias, op.dy, op.accumulate);
+    if (op.dbias) column_sums(cpu, op.dbias, op.dy);
 }
 
 }  // namespace steepest

@@ -8,7 +8,7 @@
 // would read and write the product too, 6. For f32 it is a kernel, whose error is known.
 //
 // The bias gradient is an epilogue of the weight gradient's product, which reads dy anyway: 0 bytes more, against 2 N O
-// for a pass. It cannot accumulate, so that costs a sum of two rows.
+// for a pass.
 //
 // Whatever the library has no algorithm for (rows that are no multiple of 8 elements, an epilogue that a device or a
 // version lacks) is a kernel after the product.
@@ -33,8 +33,7 @@ constexpr int kWarps = kThreads / cuda::kWarp;
 constexpr int spread(int col) { return col + col / cuda::kWarp; }
 
 template <class T, int kWidth>
-__global__ void column_sums(float* out, const T* x, std::int64_t rows, std::int64_t cols, std::int64_t rows_per_block,
-                            bool accumulate) {
+__global__ void column_sums(float* out, const T* x, std::int64_t rows, std::int64_t cols, std::int64_t rows_per_block) {
     __shared__ float partial[kWarps][spread(cuda::kWarp * kWidth)];
     const int lane = threadIdx.x % cuda::kWarp, warp = threadIdx.x / cuda::kWarp;
     const std::int64_t first = std::int64_t{blockIdx.x} * (cuda::kWarp * kWidth), col = first + lane * kWidth;
@@ -56,30 +55,28 @@ __global__ void column_sums(float* out, const T* x, std::int64_t rows, std::int6
     for (int j = 0; j < kWidth; ++j) partial[warp][spread(lane * kWidth + j)] = sum[j];
     __syncthreads();
     for (int c = threadIdx.x; c < cuda::kWarp * kWidth && first + c < cols; c += kThreads) {
-        float* to = out + blockIdx.y * cols + first + c;
-        float total = accumulate ? *to : 0.0f;
+        float total = 0;
         for (int w = 0; w < kWarps; ++w) total += partial[w][spread(c)];
-        *to = total;
+        out[blockIdx.y * cols + first + c] = total;
     }
 }
 
-// out (+)= sums of the columns of x, `rows_per_block` rows at a time: (blocks, cols).
+// out = sums of the columns of x, `rows_per_block` rows at a time: (blocks, cols).
 template <class T>
 void launch_column_sums(Cuda& cuda, float* out, const T* x, std::int64_t rows, std::int64_t cols,
-                        std::int64_t rows_per_block, bool accumulate) {
+                        std::int64_t rows_per_block) {
     constexpr int kPack = cuda::Pack<T>::kCount;
     const bool packs = cols % kPack == 0 && cuda::aligned16(x);
     const std::int64_t width = packs ? kPack : 1;
     const cuda::Grid grid{dim3(static_cast<unsigned>(cuda::divide_up(cols, cuda::kWarp * width)),
                                static_cast<unsigned>(cuda::divide_up(rows, rows_per_block))),
                           kThreads};
-    cuda::launch(cuda, grid, packs ? column_sums<T, kPack> : column_sums<T, 1>, out, x, rows, cols, rows_per_block,
-                 accumulate);
+    cuda::launch(cuda, grid, packs ? column_sums<T, kPack> : column_sums<T, 1>, out, x, rows, cols, rows_per_block);
 }
 
 // Two stages: blocks of rows, whose number the shape alone decides, then their sums. Reads x once and 4 bytes for every
 // 128 rows or more of a column.
-void column_sums(Cuda& cuda, const Tensor& out, const ConstTensor& x, bool accumulate) {
+void column_sums(Cuda& cuda, const Tensor& out, const ConstTensor& x) {
     constexpr std::int64_t kRows = 128, kMostBlocks = 4096;
     const std::int64_t rows = x.shape.rows(), cols = x.shape.cols();
     const std::int64_t rows_per_block = std::max(kRows, cuda::divide_up(rows, kMostBlocks));
@@ -87,12 +84,12 @@ void column_sums(Cuda& cuda, const Tensor& out, const ConstTensor& x, bool accum
     float* sums = cuda::data<float>(out);
     cuda::dispatch(x.dtype, [&]<class T>() {
         if (blocks == 1) {
-            launch_column_sums(cuda, sums, cuda::data<T>(x), rows, cols, rows_per_block, accumulate);
+            launch_column_sums(cuda, sums, cuda::data<T>(x), rows, cols, rows_per_block);
             return;
         }
         float* partials = cuda.scratch<float>(blocks * cols);
-        launch_column_sums(cuda, partials, cuda::data<T>(x), rows, cols, rows_per_block, false);
-        launch_column_sums(cuda, sums, static_cast<const float*>(partials), blocks, cols, blocks, accumulate);
+        launch_column_sums(cuda, partials, cuda::data<T>(x), rows, cols, rows_per_block);
+        launch_column_sums(cuda, sums, static_cast<const float*>(partials), blocks, cols, blocks);
     });
 }
 
@@ -135,8 +132,7 @@ void run(Cuda& cuda, const LinearBackwardInput& op) {
 }
 
 void run(Cuda& cuda, const LinearBackwardWeight& op) {
-    const std::int64_t O = op.dy.shape.cols();
-    cuda::Product p{.m = O,
+    cuda::Product p{.m = op.dy.shape.cols(),
                     .n = op.x.shape.cols(),
                     .k = op.dy.shape.rows(),
                     .in = op.dy.dtype,
@@ -145,17 +141,11 @@ void run(Cuda& cuda, const LinearBackwardWeight& op) {
                     .b = {.data = op.x.data},
                     .c = {.data = op.dweight.data},
                     .beta = op.accumulate ? 1.0f : 0.0f};
-    if (!op.dbias) return product(cuda, p);
-    auto* dbias = cuda::data<float>(op.dbias);
-    float* sums = op.accumulate ? cuda.scratch<float>(O) : dbias;
-    p.a_sums = sums;
-    if (try_product(cuda, p)) {
-        if (op.accumulate) launch_column_sums(cuda, dbias, static_cast<const float*>(sums), 1, O, 1, true);
-        return;
-    }
+    p.a_sums = op.dbias.data;
+    if (p.a_sums && try_product(cuda, p)) return;
     p.a_sums = nullptr;
     product(cuda, p);
-    column_sums(cuda, op.dbias, op.dy, op.accumulate);
+    if (op.dbias) column_sums(cuda, op.dbias, op.dy);
 }
 
 }  // namespace steepest

@@ -2,6 +2,7 @@
 
 #include "ops/attention.h"
 #include "ops/cross_entropy.h"
+#include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/gelu.h"
 #include "ops/layernorm.h"
@@ -76,6 +77,13 @@ void Gpt2::plan(Layout& layout, std::int64_t sequences) {
     const std::int64_t chunks = (N + most - 1) / most;
     layout.add("logits", &logits_, compute_, {(N + chunks - 1) / chunks, V});
     layout.add("losses", &losses_, DType::f32, {N});
+
+    bias_gradients_.assign(table_.specs.size(), {});
+    for (const Gpt2Layer& p : table_.layers)
+        for (const int bias : {p.qkv_bias, p.attention_proj_bias, p.fc_bias, p.mlp_proj_bias})
+            if (bias >= 0)
+                layout.add(table_.specs[bias].name + "/micro_batch", &bias_gradients_[bias], DType::f32,
+                           table_.specs[bias].shape);
 }
 
 Tensor Gpt2::rows_of(const Tensor& planned) const {
@@ -201,6 +209,7 @@ void Gpt2::gradient(Weights w, const MicroBatch& batch, std::span<const Tensor> 
         restore(w, table_.layers[l], blocks_[l]);
         block_backward(w, table_.layers[l], blocks_[l], g, accumulate);
     }
+    if (accumulate) add_bias_gradients(g);
     // An untied embedding has no gradient yet; a tied one has the head's.
     if (!config_.tied && !accumulate) fill_zero(device_, g[table_.wte].data, g[table_.wte].bytes());
     run(device_, EmbeddingBackward{.dwte = g[table_.wte],
@@ -210,14 +219,22 @@ void Gpt2::gradient(Weights w, const MicroBatch& batch, std::span<const Tensor> 
                                    .accumulate = accumulate});
 }
 
+void Gpt2::add_bias_gradients(std::span<const Tensor> g) {
+    AddScaled op{};
+    for (std::size_t i = 0; i < bias_gradients_.size(); ++i)
+        if (bias_gradients_[i]) op.x.push_back(g[i]), op.y.push_back(bias_gradients_[i]);
+    if (!op.x.empty()) run(device_, op);
+}
+
 // d_stream_ holds the gradient of the block's output and becomes that of its input.
 void Gpt2::block_backward(Weights w, const Gpt2Layer& p, const Block& b, std::span<const Tensor> g, bool accumulate) {
     const std::int64_t C = config_.width;
     const Tensor d_stream = rows_of(d_stream_), d_narrow = rows_of(d_narrow_), d_wide = rows_of(d_wide_),
                  d_qkv = rows_of(d_qkv_);
+    const std::span<const Tensor> biases = accumulate ? std::span<const Tensor>(bias_gradients_) : g;
     const auto weight_gradient = [&](int weight, int bias, ConstTensor dy, ConstTensor x) {
         run(device_, LinearBackwardWeight{
-                         .dweight = g[weight], .dbias = at(g, bias), .dy = dy, .x = x, .accumulate = accumulate});
+                         .dweight = g[weight], .dbias = at(biases, bias), .dy = dy, .x = x, .accumulate = accumulate});
     };
     const auto norm_backward = [&](int weight, int bias, ConstTensor x, Tensor mean, Tensor rstd) {
         run(device_, LayerNormBackward{.dx = d_stream,

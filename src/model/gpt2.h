@@ -50,6 +50,7 @@ private:
     void block_forward(Weights w, const Gpt2Layer& p, const Block& b);
     void restore(Weights w, const Gpt2Layer& p, const Block& b);
     void block_backward(Weights w, const Gpt2Layer& p, const Block& b, std::span<const Tensor> g, bool accumulate);
+    void add_bias_gradients(std::span<const Tensor> g);
     // Cross-entropy over chunks of rows, with its gradient where `gradients` is not empty; fills losses_.
     void head(Weights w, const MicroBatch& batch, std::span<const Tensor> gradients, float scale, bool accumulate);
     void norm(Weights w, int weight, int bias, Tensor y, Tensor mean, Tensor rstd, ConstTensor x,
@@ -69,7 +70,9 @@ private:
     Tensor d_stream_, d_narrow_, d_wide_;  // gradients: (N, C), (N, C), (N, 4C)
     Tensor d_qkv_;                         // (N, 3C), in the memory of d_wide_
     Tensor logits_, losses_;               // (head_rows, Vp), (N)
-    std::int64_t B_ = 0, T_ = 0;           // of the micro-batch at hand
+    // By parameter, of biases of products: gradients of a micro-batch after the first, until all are added at once.
+    std::vector<Tensor> bias_gradients_;
+    std::int64_t B_ = 0, T_ = 0;  // of the micro-batch at hand
 };
 
 }  // namespace steepest

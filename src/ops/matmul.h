@@ -74,10 +74,12 @@ struct LinearBackwardInput {
 void run(Cpu&, const LinearBackwardInput&);
 void run(Cuda&, const LinearBackwardInput&);
 
-// dweight (+)= dy^T x;   dbias (+)= column sums of dy.
+// dweight (+)= dy^T x;   dbias = column sums of dy.
 //
 //   dweight   (O, C)  f32
-//   dbias     (O)     f32; optional
+//   dbias     (O)     f32; optional; overwritten, accumulating or not: what sums over micro-batches keeps these apart
+//   and
+//                     adds all of them at once
 //   dy        (N, O)  f32 or bf16
 //   x         (N, C)  the dtype of dy
 struct LinearBackwardWeight {
@@ -86,7 +88,7 @@ struct LinearBackwardWeight {
     Tensor dweight;
     Tensor dbias = {};
     ConstTensor dy, x;
-    bool accumulate = false;  // add instead of overwriting; overwritten memory is never read
+    bool accumulate = false;  // dweight is added to instead of overwritten; overwritten memory is never read
 
     void check() const {
         const auto N = dy.shape.rows(), O = dy.shape.cols(), C = x.shape.cols();

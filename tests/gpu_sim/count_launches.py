@@ -4,7 +4,8 @@
     count_launches.py BINARY TEXT      BINARY: steepest over the shared runtime, with the simulator in LD_LIBRARY_PATH
 
 Launches do not depend on the width or the batch, so a small model stands for GPT-2: what a step more costs is a step, and
-what two layers more cost a step is two layers. scripts/kernel_step.py, which predicts times, must count the same.
+what two layers more cost a step is two layers. Steps are of two micro-batches, the second of which is added to the
+first. scripts/kernel_step.py, which predicts times, must count the same.
 """
 
 import collections
@@ -19,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 import kernel_step
 
 LAYER, NEWTON_SCHULZ, OTHERWISE = 22, 35, 12
+MICRO_BATCHES = 2
 NEWTON_SCHULZ_KERNELS = ("multiply_tiles", "gather", "scatter", "sum_squares")
 LAST_OF_GRADIENT = "add_partials"  # of the embedding's backward
 
@@ -26,7 +28,7 @@ LAST_OF_GRADIENT = "add_partials"  # of the embedding's backward
 def launched(binary, text, layers, steps, folder):
     """The names of all launches of a run, in order."""
     report = pathlib.Path(folder) / f"{layers}-{steps}.json"
-    sets = {"model": "micro", "model.layers": layers, "steps": steps, "optimizer": "muon", "batch": 2, "device": "cuda",
+    sets = {"model": "micro", "model.layers": layers, "steps": steps, "optimizer": "muon", "batch": MICRO_BATCHES, "micro_batch": 1, "device": "cuda",
             "cuda.graphs": "false", "precision.compute": "bf16", "evaluation.every": 0, "sampling.every": 0,
             "data.train": json.dumps([text]), "runs": str(folder), "name": report.stem}
     command = [binary, "train", "nano", "--quiet"]
@@ -39,7 +41,7 @@ def launched(binary, text, layers, steps, folder):
 
 
 def step_of(binary, text, layers, folder):
-    """(launches of a gradient, launches by kernel of the optimizer) of a step."""
+    """(launches of the gradient, launches by kernel of the optimizer) of a step."""
     two, three = (launched(binary, text, layers, steps, folder) for steps in (2, 3))
     step = collections.Counter(three) - collections.Counter(two)
     last = max(i for i, name in enumerate(three) if name == LAST_OF_GRADIENT)
@@ -54,7 +56,7 @@ def main(binary, text):
     rest = sum(optimizer.values()) - newton
     predicted = kernel_step.muon(kernel_step.Model())
     predicted_newton = sum(p.launches for p in predicted if p.name.startswith("newton-schulz"))
-    rows = [("a layer, forward and backward", (four - two) / 2, LAYER,
+    rows = [("a layer, forward and backward", (four - two) / 2 / MICRO_BATCHES, LAYER,
              sum(p.launches for p in kernel_step.layer(kernel_step.Model()))),
             ("Newton-Schulz", newton, NEWTON_SCHULZ, predicted_newton),
             ("the rest of Muon's step", rest, OTHERWISE, sum(p.launches for p in predicted) - predicted_newton)]

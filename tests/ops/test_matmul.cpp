@@ -112,14 +112,9 @@ TYPED_TEST(Linear, BackwardWeightMatchesTheReference) {
                 return std::tuple(dw.values(), db.values());
             });
             auto r = linear_weight_gradient_reference(dy.as_double(), x.as_double(), N, C, O);
-            auto sums = column_sums_reference(dy.as_double(), N, O);
-            if (accumulate) {
-                for (std::int64_t i = 0; i < O * C; ++i)
-                    r.value[i] += double(before.data()[i]), r.magnitude[i] += std::abs(double(before.data()[i]));
-                for (std::int64_t i = 0; i < O; ++i)
-                    sums.value[i] += double(bias_before.data()[i]),
-                        sums.magnitude[i] += std::abs(double(bias_before.data()[i]));
-            }
+            const auto sums = column_sums_reference(dy.as_double(), N, O);
+            for (std::int64_t i = 0; accumulate && i < O * C; ++i)
+                r.value[i] += double(before.data()[i]), r.magnitude[i] += std::abs(double(before.data()[i]));
             expect_sums_close("dweight", dweight, r.value, r.magnitude, sum_factor(N), kF32);
             expect_sums_close("dbias", dbias, sums.value, sums.magnitude, sum_factor(N), kF32);
         }
