@@ -6,8 +6,8 @@
 #include "core/error.h"
 #include "core/presets.h"
 #include "data/token_shard.h"
-#include "ops/matmul.h"
 #include "report/table.h"
+#include "train/measured_peak.h"
 #include "train/stepper.h"
 
 #include <algorithm>
@@ -56,30 +56,6 @@ private:
 double median(std::vector<double> values) {
     std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
     return values[values.size() / 2];
-}
-
-// The rate of a product that fits the caches and the tiles, in the config's precision: what the step is measured
-// against.
-double peak_flops(Device device, DType dtype, int side) {
-    const std::int64_t size = side > 0 ? side : std::holds_alternative<Cpu*>(device) ? 1536 : 8192;
-    Buffer memory(device, 3 * size * size * 4);
-    fill_zero(device, memory.data(), memory.bytes());
-    auto* at = static_cast<std::byte*>(memory.data());
-    const auto matrix = [&](DType t) {
-        const Tensor m(at, t, {size, size});
-        at += size * size * 4;
-        return m;
-    };
-    const LinearForward op{.y = matrix(dtype), .x = matrix(dtype), .weight = matrix(dtype)};
-    double best = 0;
-    for (int i = 0; i < 20; ++i) {
-        synchronize(device);
-        const double start = monotonic_seconds();
-        run(device, op);
-        synchronize(device);
-        best = std::max(best, static_cast<double>(op.flops()) / (monotonic_seconds() - start));
-    }
-    return best;
 }
 
 struct Measured {
@@ -141,7 +117,8 @@ Measured measure(const RunConfig& config, const Options& options, bool profile) 
         if (step > options.warmup) m.add(report);
     }
     hooks(device).profile = nullptr;
-    m.peak = peak_flops(device, config.precision.dtype(), options.gemm);
+    const std::int64_t side = options.gemm > 0 ? options.gemm : std::holds_alternative<Cpu*>(device) ? 1536 : 8192;
+    m.peak = measured_peak_flops(device, config.precision.dtype(), side);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     m.resident_mib = static_cast<double>(usage.ru_maxrss) / 1024;

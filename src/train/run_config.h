@@ -137,6 +137,7 @@ struct RunConfig {
     std::string device = "auto";
     CudaConfig cuda;
     int threads = 0;
+    std::int64_t measure_peak = 0;
     std::uint64_t seed = 1;
     SeedsConfig seeds;
     PrecisionConfig precision;
@@ -169,6 +170,10 @@ struct RunConfig {
           "first GPU; cuda:N: device N");
         f("cuda", cuda, "of the GPU backend");
         f("threads", threads, "of the CPU backend; results do not depend on it; 0: all cores", Range<int>{0, 4096});
+        f("measure_peak", measure_peak,
+          "side of a square product that is timed before the run, in the precision of products, so that the log says "
+          "what share of that rate the model reaches; 8192 suits large GPUs, 1536 a few cores; 0: not",
+          Range<std::int64_t>{0, 65536});
         f("seed", seed, "of everything that is random");
         f("seeds", seeds, "seeds of single sources of randomness");
         f("precision", precision, "number formats");

@@ -9,6 +9,7 @@
 #include "core/hash.h"
 #include "core/library_choices.h"
 #include "data/byte_text.h"
+#include "train/measured_peak.h"
 #include "train/sampler.h"
 
 #include <cmath>
@@ -78,13 +79,11 @@ void Trainer::run(Device device, const std::string& device_name, RunDirectory& d
     const InterruptGuard interrupt;
     stop_at_ = stop_at;
     last_tick_ = monotonic_seconds();
-    if (const auto peaks = device_peaks(device_name)) {
-        const std::string& compute = config_.precision.compute;
-        peak_flops_ = compute == "bf16" ? peaks->bf16_flops : compute == "tf32" ? peaks->tf32_flops : peaks->f32_flops;
-    }
+    find_peaks(device, device_name, console);
     stepper_.allocate(device);
     Checkpoints checkpoints(directory.checkpoints_path(), device, config_.checkpoint.keep, console.logger());
     if (!directory.resumed() || !resume(directory, checkpoints, console)) start(device_name, directory, console);
+    note_peaks(directory);
 
     console.start(config_.total_steps(), {.step = state_.step,
                                           .tokens = state_.tokens,
@@ -112,6 +111,16 @@ void Trainer::run(Device device, const std::string& device_name, RunDirectory& d
     if (stop)
         throw InterruptedError((at_stop() ? "stopped" : "interrupted") + (" at step " + std::to_string(state_.step)) +
                                "; go on with --resume");
+}
+
+void Trainer::find_peaks(Device device, const std::string& device_name, Console& console) {
+    const std::string& compute = config_.precision.compute;
+    if (const auto peaks = device_peaks(device_name))
+        peak_flops_ = compute == "bf16" ? peaks->bf16_flops : compute == "tf32" ? peaks->tf32_flops : peaks->f32_flops;
+    if (config_.measure_peak == 0) return;
+    measured_peak_ = measured_peak_flops(device, config_.precision.dtype(), config_.measure_peak);
+    console.logger().info("{} products of {} x {} reach {:.4g} Tflop/s", compute, config_.measure_peak,
+                          config_.measure_peak, measured_peak_ * 1e-12);
 }
 
 std::string Trainer::divergence() const {
@@ -278,6 +287,8 @@ void Trainer::record(const StepReport& report, std::uint64_t data_hash, Console&
                     {"gflop_per_s", (stepper_.model_flops() + stepper_.optimizer_flops()) / report.seconds * 1e-9},
                     {"model_flops_utilization",
                      peak_flops_ > 0 ? Json(stepper_.model_flops() / report.seconds / peak_flops_) : Json()}};
+    if (measured_peak_ > 0)
+        line["time"]["measured_peak_utilization"] = stepper_.model_flops() / report.seconds / measured_peak_;
     line["time"].update(clock());
     log_->write(line);
     console.progress({.step = step,
@@ -346,6 +357,14 @@ void Trainer::log_checkpoint(double seconds) {
                  {"step", state_.step},
                  {"path", "checkpoints/" + checkpoint_name(state_.step)},
                  {"time", {{"seconds", seconds}}}});
+}
+
+void Trainer::note_peaks(const RunDirectory& directory) {
+    const auto known = [](double flops) { return flops > 0 ? Json(flops) : Json(); };
+    const Json peaks = {{"data_sheet", known(peak_flops_)}, {"measured", known(measured_peak_)}};
+    if (manifest_.value("peak_flops", Json()) == peaks) return;
+    manifest_["peak_flops"] = peaks;
+    directory.write_manifest(manifest_);
 }
 
 void Trainer::note_library_choices(const RunDirectory& directory) {

@@ -33,6 +33,7 @@ public:
              std::int64_t stop_at = std::numeric_limits<std::int64_t>::max());
 
 private:
+    void find_peaks(Device device, const std::string& device_name, Console& console);
     void start(const std::string& device_name, RunDirectory& directory, Console& console);
     // Throws InputError with every key whose change would make the run another one.
     void check_same_run(const RunDirectory& directory) const;
@@ -55,6 +56,8 @@ private:
     void checkpoint(Checkpoints& checkpoints, bool scheduled);
     void log_checkpoint(double seconds);
     void end(std::string_view reason);
+    // What this machine is found to reach, whether the run starts here or goes on.
+    void note_peaks(const RunDirectory& directory);
     // Libraries choose at first use; the manifest follows.
     void note_library_choices(const RunDirectory& directory);
 
@@ -81,7 +84,8 @@ private:
     std::function<void(const Json&)> watcher_;
     Json manifest_;
     double last_tick_ = 0;
-    double peak_flops_ = 0;  // of the device at the precision of products; 0 if unknown
+    // Of the device at the precision of products: as its data sheet has it, and as measured; 0 if unknown.
+    double peak_flops_ = 0, measured_peak_ = 0;
 };
 
 }  // namespace steepest

@@ -61,6 +61,30 @@ TEST_F(TrainerTest, TheLogTellsTheRun) {
     for (const char* file : {"config.json", "manifest.json", "train.log"}) EXPECT_TRUE(fs::exists(run + "/" + file));
 }
 
+TEST_F(TrainerTest, AMeasuredPeakIsInManifestAndLog) {
+    const std::string plain = train("plain", {"steps=2"});
+    EXPECT_TRUE(Json::parse(read_file(plain + "/manifest.json")).at("peak_flops").at("measured").is_null());
+    for (const char* compute : {"fp32", "bf16"}) {
+        const std::string run =
+            train(compute, {"steps=2", "measure_peak=96", std::string("precision.compute=") + compute});
+        const double peak =
+            Json::parse(read_file(run + "/manifest.json")).at("peak_flops").at("measured").get<double>();
+        EXPECT_GT(peak, 1e3);
+        EXPECT_LT(peak, 1e15);
+        double before = 0;
+        for (const Json& line : lines(run, "train")) {
+            const Json& time = line.at("time");
+            const double flops = line.at("model_flops").get<double>() - before;
+            before += flops;
+            EXPECT_NEAR(time.at("measured_peak_utilization").get<double>() * peak * time.at("step_ms").get<double>(),
+                        1e3 * flops, 1e-9 * 1e3 * flops);
+        }
+    }
+    // What it computes is no part of the run.
+    EXPECT_EQ(testing::log_lines(plain + "/log.jsonl", {"start"}),
+              testing::log_lines(run_path("fp32") + "/log.jsonl", {"start"}));
+}
+
 // One line a measured step with an object a group; the run is otherwise what it is without.
 TEST_F(TrainerTest, DiagnosticsAreLinesOfTheLog) {
     const std::string run = train("a", {"optimizer=muon", "diagnostics.every=3", "steps=8"});
