@@ -47,6 +47,15 @@ STEEPEST_SIMD void dual_ema(float* u, float* m, const float* g, std::int64_t n, 
     }
 }
 
+STEEPEST_SIMD void masked_ema(float* u, float* m, const float* g, std::int64_t n, float factor, float beta) {
+    const float c = 1 - beta;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float old = m[i], now = g[i] == 0 ? old : beta * old + c * (factor * g[i]);
+        m[i] = now, u[i] = now;
+    }
+}
+
 struct Adam {
     float gradient_scale, b1, b2, m_correction, v_correction, epsilon;
 };
@@ -202,6 +211,13 @@ void run(Cpu& cpu, const ClippedEma& op) {
         float factor = 1;
         if (op.max_norm > 0) factor = 1 / std::max(1.0f, std::sqrt(op.sums.as<float>()[c.tensor]) / op.max_norm);
         dual_ema(at(op.u, c), at(op.m, c), at(op.c, c), c.count, {factor, beta, beta, op.gain});
+    });
+}
+
+void run(Cpu& cpu, const MaskedEma& op) {
+    if (closed(op.gate)) return;
+    cpu::for_each_chunk(cpu, op.u, [&](const cpu::Chunk& c) {
+        masked_ema(at(op.u, c), at(op.m, c), at(op.g, c), c.count, value(op.gradient_scale), value(op.beta));
     });
 }
 

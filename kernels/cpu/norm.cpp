@@ -59,11 +59,11 @@ void run(Cpu&, const Sum& op) {
 }
 
 void run(Cpu&, const ClipFactor& op) {
-    const float sum = *op.sum.as<float>(), loss = *op.loss.as<float>();
-    const float norm = std::sqrt(sum);
+    const float sum = *op.sum.as<float>(), loss = *op.loss.as<float>(), slope = op.slope ? *op.slope.as<float>() : 1;
+    const float norm = std::abs(slope) * std::sqrt(sum);
     *op.norm.as<float>() = norm;
-    *op.factor.as<float>() = op.max_norm > 0 && norm > op.max_norm ? op.max_norm / norm : 1;
-    bool ok = std::isfinite(sum) && std::isfinite(loss);
+    *op.factor.as<float>() = slope * (op.max_norm > 0 && norm > op.max_norm ? op.max_norm / norm : 1);
+    bool ok = std::isfinite(sum) && std::isfinite(loss) && std::isfinite(slope);
     for (const ConstTensor& also : op.also_ok) ok = ok && (!also || *also.as<float>() == 1);
     *op.ok.as<float>() = ok ? 1 : 0;
 }

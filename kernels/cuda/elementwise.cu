@@ -128,6 +128,21 @@ struct ClippedAverage {
     __device__ void apply(float* x, const Ema& ema) const { ema.apply(x, gain); }
 };
 
+struct MaskedAverage {
+    static constexpr int kArrays = 3;  // u, m, g
+    static constexpr unsigned kReads = bits({1, 2}), kWrites = bits({0, 1}), kMixed = bits({});
+    const float *gradient_scale, *beta;
+
+    struct Constants {
+        float factor, beta, c;
+    };
+    __device__ Constants at(const auto&) const { return {*gradient_scale, *beta, 1 - *beta}; }
+    __device__ void apply(float* x, const Constants& k) const {
+        if (x[2] != 0) x[1] = fmaf(k.beta, x[1], k.c * (k.factor * x[2]));
+        x[0] = x[1];
+    }
+};
+
 struct Adam {
     static constexpr int kArrays = 4;  // u, m, v, g
     static constexpr unsigned kReads = bits({1, 2, 3}), kWrites = bits({0, 1, 2}), kMixed = bits({});
@@ -336,6 +351,12 @@ void run(Cuda& cuda, const ClippedEma& op) {
                                .max_norm = op.max_norm,
                                .gain = op.gain};
     for_each(cuda, {&op.u, &op.m, &op.c}, stage, op.gate);
+}
+
+void run(Cuda& cuda, const MaskedEma& op) {
+    const MaskedAverage stage{.gradient_scale = cuda::data<float>(op.gradient_scale),
+                              .beta = cuda::data<float>(op.beta)};
+    for_each(cuda, {&op.u, &op.m, &op.g}, stage, op.gate);
 }
 
 void run(Cuda& cuda, const Sign& op) {

@@ -1,4 +1,4 @@
-// Normal numbers on the GPU: Philox and Box and Muller's transform, in double as on the host, so that both backends
+// Random numbers on the GPU: Philox, and Box and Muller's transform in double as on the host, so that both backends
 // draw the same. A thread a pair of numbers, which costs some 200 instructions of double precision: as long as 100
 // bytes of memory traffic, where double runs at half the rate of float.
 #include "kernels/cuda/tensor_table.h"
@@ -11,7 +11,6 @@ namespace {
 struct Stream {
     std::uint32_t key[2];
     const float* step;
-    float scale;
 };
 
 __device__ inline uint4 philox(uint4 c, std::uint32_t k0, std::uint32_t k1) {
@@ -28,8 +27,27 @@ __device__ inline double unit(std::uint32_t high, std::uint32_t low) {
     return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
 }
 
+// What a pair of uniform numbers becomes.
+struct Normals {
+    float scale;
+    __device__ float2 operator()(double a, double b) const {
+        // Of 1 - a, which is exact, as good as log1p(-a).
+        const double radius = sqrt(-2 * log(1 - a));
+        double sine, cosine;
+        sincospi(2 * b, &sine, &cosine);
+        return make_float2(scale * static_cast<float>(radius * cosine), scale * static_cast<float>(radius * sine));
+    }
+};
+struct Choices {
+    double probability;
+    __device__ float2 operator()(double a, double b) const {
+        return make_float2(a < probability ? 1 : 0, b < probability ? 1 : 0);
+    }
+};
+
+template <class Values>
 __global__ void __launch_bounds__(cuda::kChunkThreads)
-    draw(const __grid_constant__ cuda::TensorTable<1> table, const Stream stream) {
+    draw(const __grid_constant__ cuda::TensorTable<1> table, const Stream stream, const Values values) {
     const auto chunk = table.chunk(blockIdx.x);
     float* x = static_cast<float*>(chunk.tensor.data[0]);
     const auto step = static_cast<std::uint64_t>(*stream.step);
@@ -41,22 +59,24 @@ __global__ void __launch_bounds__(cuda::kChunkThreads)
             philox(make_uint4(static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
                               static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32)),
                    stream.key[0], stream.key[1]);
-        // Of 1 - u, which is exact, as good as log1p(-u).
-        const double radius = sqrt(-2 * log(1 - unit(words.x, words.y)));
-        double sine, cosine;
-        sincospi(2 * unit(words.z, words.w), &sine, &cosine);
-        x[at] = stream.scale * static_cast<float>(radius * cosine);
-        if (i + 1 < chunk.count) x[at + 1] = stream.scale * static_cast<float>(radius * sine);
+        const float2 pair = values(unit(words.x, words.y), unit(words.z, words.w));
+        x[at] = pair.x;
+        if (i + 1 < chunk.count) x[at + 1] = pair.y;
     }
+}
+
+template <class Op, class Values>
+void launch_draw(Cuda& cuda, const Op& op, const Values& values) {
+    const Stream stream{{op.key[0], op.key[1]}, cuda::data<float>(op.step)};
+    cuda::for_each_table(std::array{&op.x}, nullptr, [&](const cuda::TensorTable<1>& table) {
+        cuda::launch(cuda, cuda::chunk_grid(table), draw<Values>, table, stream, values);
+    });
 }
 
 }  // namespace
 
-void run(Cuda& cuda, const Gaussian& op) {
-    const Stream stream{{op.key[0], op.key[1]}, cuda::data<float>(op.step), op.scale};
-    cuda::for_each_table(std::array{&op.x}, nullptr, [&](const cuda::TensorTable<1>& table) {
-        cuda::launch(cuda, cuda::chunk_grid(table), draw, table, stream);
-    });
-}
+void run(Cuda& cuda, const Gaussian& op) { launch_draw(cuda, op, Normals{op.scale}); }
+
+void run(Cuda& cuda, const Bernoulli& op) { launch_draw(cuda, op, Choices{op.probability}); }
 
 }  // namespace steepest

@@ -71,16 +71,16 @@ void launch_add_up(Cuda& cuda, const Tensor& total, const T* values, std::int64_
 
 struct Decision {
     float *norm, *factor, *ok;
-    const float *sum, *loss, *also_ok[2];
+    const float *sum, *loss, *slope, *also_ok[2];
     float max_norm;
 };
 
 __global__ void decide(const Decision d) {
-    const float norm = sqrtf(*d.sum);
-    bool ok = isfinite(*d.sum) && isfinite(*d.loss);
+    const float slope = d.slope ? *d.slope : 1, norm = fabsf(slope) * sqrtf(*d.sum);
+    bool ok = isfinite(*d.sum) && isfinite(*d.loss) && isfinite(slope);
     for (const float* also : d.also_ok) ok = ok && (!also || *also == 1);
     *d.norm = norm;
-    *d.factor = d.max_norm > 0 && norm > d.max_norm ? d.max_norm / norm : 1;
+    *d.factor = slope * (d.max_norm > 0 && norm > d.max_norm ? d.max_norm / norm : 1);
     *d.ok = ok ? 1 : 0;
 }
 
@@ -113,6 +113,7 @@ void run(Cuda& cuda, const ClipFactor& op) {
                           .ok = cuda::data<float>(op.ok),
                           .sum = cuda::data<float>(op.sum),
                           .loss = cuda::data<float>(op.loss),
+                          .slope = cuda::data<float>(op.slope),
                           .also_ok = {cuda::data<float>(op.also_ok[0]), cuda::data<float>(op.also_ok[1])},
                           .max_norm = op.max_norm});
 }

@@ -81,7 +81,8 @@ double evaluations_in_steps(const RunConfig& config, Stepper& stepper) {
     if (every == 0) return 0;
     const auto count = static_cast<double>(1 + steps / every + (steps % every != 0));
     return count * static_cast<double>(stepper.runner().task().evaluation_samples()) /
-           static_cast<double>(config.batch) / (3.0 * stepper.oracle().gradients_per_step());
+           static_cast<double>(config.batch) /
+           (3.0 * stepper.oracle().gradients_per_step() + stepper.oracle().losses_per_step());
 }
 
 std::string counted(std::size_t count, const std::string& what) {

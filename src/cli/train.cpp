@@ -20,6 +20,12 @@ struct Options {
 
 std::string mebibytes(std::int64_t bytes) { return report::fixed(static_cast<double>(bytes) / (1 << 20), 1); }
 
+std::string evaluations(const Oracle& oracle) {
+    const int losses = oracle.losses_per_step();
+    return losses > 0 ? "losses (" + std::to_string(losses) + " a step, without gradients)"
+                      : "gradients (" + std::to_string(oracle.gradients_per_step()) + " a step)";
+}
+
 void print_plan(const RunConfig& config, Stepper& stepper) {
     report::Table groups({{"parameter", "", report::Align::left},
                           {"shape", "", report::Align::left},
@@ -44,13 +50,12 @@ void print_plan(const RunConfig& config, Stepper& stepper) {
     memory.add({"total", mebibytes(total)});
     std::printf("%s\n", memory.text().c_str());
 
-    std::printf(
-        "%s parameters; %s steps of %s tokens; a step is %s GFLOP of gradients (%d a step) and %s GFLOP of optimizer\n",
-        report::grouped(static_cast<double>(stepper.runner().parameters().count())).c_str(),
-        report::grouped(static_cast<double>(config.total_steps())).c_str(),
-        report::grouped(static_cast<double>(config.tokens_per_step())).c_str(),
-        report::fixed(stepper.model_flops() * 1e-9, 2).c_str(), stepper.oracle().gradients_per_step(),
-        report::fixed(stepper.optimizer_flops() * 1e-9, 3).c_str());
+    std::printf("%s parameters; %s steps of %s tokens; a step is %s GFLOP of %s and %s GFLOP of optimizer\n",
+                report::grouped(static_cast<double>(stepper.runner().parameters().count())).c_str(),
+                report::grouped(static_cast<double>(config.total_steps())).c_str(),
+                report::grouped(static_cast<double>(config.tokens_per_step())).c_str(),
+                report::fixed(stepper.model_flops() * 1e-9, 2).c_str(), evaluations(stepper.oracle()).c_str(),
+                report::fixed(stepper.optimizer_flops() * 1e-9, 3).c_str());
     std::printf("training:   %s\n", stepper.training_data().describe().c_str());
     if (const std::string validation = stepper.runner().task().describe_validation(); !validation.empty())
         std::printf("validation: %s\n", validation.c_str());

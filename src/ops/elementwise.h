@@ -139,6 +139,30 @@ struct ClippedEma {
 void run(Cpu&, const ClippedEma&);
 void run(Cuda&, const ClippedEma&);
 
+// With G = gradient_scale * g, where g is not 0:   m = beta m + (1 - beta) G;   and everywhere   u = m
+//
+//   u   may alias g
+struct MaskedEma {
+    static constexpr std::string_view name = "MaskedEma";
+
+    TensorList u, m, g;
+    ConstTensor gradient_scale, beta;
+    ConstTensor gate = {};
+
+    void check() const {
+        require_matching(u, g, name, "u and g must match");
+        require_matching(u, m, name, "m must match u");
+        for (const ConstTensor* t : {&gradient_scale, &beta}) require_scalar(*t, name, "scalars must be one f32 each");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : u) visit("u", t);
+        for (const Tensor& t : m) visit("m", t);
+        for (const Tensor& t : g) visit("g", t);
+    }
+};
+void run(Cpu&, const MaskedEma&);
+void run(Cuda&, const MaskedEma&);
+
 // x = sign(x), with sign(0) = 0: the direction of steepest descent under the max norm.
 //
 //   dual   (n) f32, optional: <x[i], sign(x[i])>, the sum of absolute values, in an order fixed by the shapes

@@ -1,5 +1,5 @@
 #pragma once
-// Random matrices of optimizers: sketches and noise.
+// Random tensors of optimizers: sketches, noise and choices.
 #include "core/random.h"
 #include "ops/op.h"
 
@@ -29,5 +29,26 @@ struct Gaussian {
 };
 void run(Cpu&, const Gaussian&);
 void run(Cuda&, const Gaussian&);
+
+// x[i][k] = 1 where uniform number (i << 33) + k of the stream, in [0, 1), is below `probability`, else 0: the same on
+// every backend.   x, key and step as Gaussian's.
+struct Bernoulli {
+    static constexpr std::string_view name = "Bernoulli";
+
+    TensorList x;
+    Random::Key key;
+    ConstTensor step;
+    double probability;
+
+    void check() const {
+        for (const Tensor& t : x) require(t.dtype == DType::f32, name, "x must be f32");
+        require(step && step.count() == 1 && step.dtype == DType::f32, name, "step must be one f32");
+    }
+    void tensors(auto&& visit) const {
+        for (const Tensor& t : x) visit("x", t);
+    }
+};
+void run(Cpu&, const Bernoulli&);
+void run(Cuda&, const Bernoulli&);
 
 }  // namespace steepest

@@ -97,23 +97,26 @@ struct Sum {
 void run(Cpu&, const Sum&);
 void run(Cuda&, const Sum&);
 
-// norm = sqrt(sum);   factor = min(1, max_norm / norm) (1 if max_norm is 0);
-// ok = 1 if sum and loss are finite (and each of also_ok, where given, is 1), else 0.
+// norm = |slope| sqrt(sum);   factor = slope * min(1, max_norm / norm) (slope if max_norm is 0), slope 1 if not given:
+// where the gradient is slope times that of `sum`;
+// ok = 1 if sum, slope and loss are finite (and each of also_ok, where given, is 1), else 0.
 // Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063, algorithm 1. All tensors (1) f32; ok may alias one of also_ok.
 struct ClipFactor {
     static constexpr std::string_view name = "ClipFactor";
 
     Tensor norm, factor, ok;
-    ConstTensor sum, loss;
+    ConstTensor sum, loss, slope = {};
     std::array<ConstTensor, 2> also_ok = {};
     float max_norm;
 
     void check() const {
         for (const ConstTensor t : {ConstTensor(norm), ConstTensor(factor), ConstTensor(ok), sum, loss})
             require(t && t.count() == 1 && t.dtype == DType::f32, name, "all tensors must be one f32");
+        require(!slope || slope.dtype == DType::f32, name, "slope must be f32");
     }
     void tensors(auto&& visit) const {
         visit("norm", norm), visit("factor", factor), visit("ok", ok), visit("sum", sum), visit("loss", loss);
+        visit("slope", slope);
         for (const ConstTensor& t : also_ok) visit("also_ok", t);
     }
 };

@@ -87,6 +87,8 @@ struct OptimizerConfig {
     double lr_scale = 1;
     ScheduleConfig schedule;
     PluginConfig<StepSize> step_size = "schedule";
+    std::optional<ZerothOrderConfig> zeroth_order;
+    std::optional<PrivacyConfig> privacy;
     std::map<std::string, GroupConfig> groups;
 
     void fields(auto& f) {
@@ -97,9 +99,13 @@ struct OptimizerConfig {
         f("lr_scale", lr_scale, "factor of every group's learning rate", Range<double>{.low = 0});
         f("schedule", schedule, "the learning rate over the run");
         f("step_size", step_size, "a factor of all groups' updates that depends on what the step would do");
+        f("zeroth_order", zeroth_order, "gradients from losses alone, without a backward pass; null: by one");
+        f("privacy", privacy, "gradients of single sequences, cut, summed and noised; null: those of the batch");
         f("groups", groups, "groups of parameters by name; each parameter belongs to exactly one", Required{});
     }
     void check(auto&& error) const {
+        if (zeroth_order && privacy)
+            error("/privacy", std::string("without gradients of sequences, which zeroth_order does without"));
         if (groups.empty()) error("/groups", std::string("empty; expected at least one group"));
         const std::string* rest = nullptr;
         for (const auto& [key, group] : groups) {

@@ -2,6 +2,9 @@
 // Estimator: what the direction is taken of. It turns the step's gradient into an estimate and owns the state that
 // takes. One object a parameter group, chosen by "estimator" in a config; plugins lie in estimator/, a file each.
 #include "optim/binding.h"
+#include "optim/oracle_config.h"
+
+#include <optional>
 
 namespace steepest {
 
@@ -11,6 +14,10 @@ struct OracleNeeds {
     bool previous_weights_gradient = false;
     // The gradient of the previous step's batch at the current weights, over all micro-batches.
     bool previous_batch_gradient = false;
+
+    // Of the whole optimizer: gradients from losses alone, or of cut gradients of single sequences.
+    std::optional<ZerothOrderConfig> zeroth_order = {};
+    std::optional<PrivacyConfig> privacy = {};
 
     bool second_gradient() const { return previous_weights_gradient || previous_batch_gradient; }
 };

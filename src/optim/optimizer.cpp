@@ -12,6 +12,8 @@ namespace steepest {
 
 struct Optimizer::Impl {
     std::vector<ParamSpec> specs;
+    std::optional<ZerothOrderConfig> zeroth_order;
+    std::optional<PrivacyConfig> privacy;
     std::unique_ptr<StepSize> step_size;
     Binding binding{"optimizer", "step_size", {}};
     Tensor numbers;  // what follows in the order of ProductSums, and the factor
@@ -26,6 +28,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> s
     : impl_(std::make_unique<Impl>()) {
     impl_->specs.assign(specs.begin(), specs.end());
     impl_->diagnostics = options.diagnostics;
+    impl_->zeroth_order = config.zeroth_order, impl_->privacy = config.privacy;
     config.check([](const std::string& pointer, const std::string& message) {
         throw InputError("optimizer: " + pointer + ": " + message);
     });
@@ -34,15 +37,19 @@ Optimizer::Optimizer(const OptimizerConfig& config, std::span<const ParamSpec> s
     auto members = assign(config, impl_->specs);
     for (const auto& [name, group] : config.groups)
         impl_->groups.emplace_back(name, group, config, *impl_->step_size, std::move(members[name]), options);
-    if (const OracleNeeds all = needs(); all.previous_weights_gradient && all.previous_batch_gradient)
+    const OracleNeeds all = needs();
+    if (all.previous_weights_gradient && all.previous_batch_gradient)
         throw InputError(
             "optimizer: one group corrects by previous_weights and another by previous_batch; expected one of them");
+    if (all.second_gradient() && (all.zeroth_order || all.privacy))
+        throw InputError(std::string("optimizer: a group corrects by a second gradient, which there is none of with ") +
+                         (all.privacy ? "privacy" : "zeroth_order"));
 }
 
 Optimizer::~Optimizer() = default;
 
 OracleNeeds Optimizer::needs() const {
-    OracleNeeds all;
+    OracleNeeds all{.zeroth_order = impl_->zeroth_order, .privacy = impl_->privacy};
     for (const Group& g : impl_->groups) {
         all.previous_weights_gradient |= g.needs().previous_weights_gradient;
         all.previous_batch_gradient |= g.needs().previous_batch_gradient;

@@ -30,8 +30,8 @@ Orthogonalize Polar::iteration() const {
             .coefficients = set_.coefficients,
             .compute = options_.compute,
             .form = options_.form.value_or(set_.form(options_.compute)),
-            .norm_factor = set_.norm_factor,
-            .epsilon = set_.epsilon};
+            .norm_factor = options_.divides ? set_.norm_factor : 0,
+            .epsilon = options_.divides ? set_.epsilon : 1};
 }
 
 }  // namespace steepest

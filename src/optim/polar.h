@@ -19,6 +19,7 @@ struct PolarOptions {
     // none: the set's. x here: of a matrix of low rank, form gram is off by more in the directions without values, and
     // functions of X P^T no longer have its eigenvalues above zero.
     std::optional<NewtonSchulzForm> form = NewtonSchulzForm::x;
+    bool divides = true;              // false: matrices are iterated on as they are, at most of norm 1
     std::int64_t scratch_limit = 64;  // MiB for matrices that are worked on at a time; one always fits
 };
 

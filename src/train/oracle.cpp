@@ -12,14 +12,21 @@ Oracle::Oracle(Problem& problem, ParameterStore& parameters, const Samples& samp
     if (options_.second != SecondGradient::none) previous_gradients_.resize(parameters.specs().size());
     if (options_.second == SecondGradient::previous_weights) previous_copies_.resize(parameters.specs().size());
     if (options_.keeps_first) first_gradients_.resize(parameters.specs().size());
+    if (options_.zeroth_order)
+        differences_ = std::make_unique<LossDifferences>(*options_.zeroth_order, parameters.specs(), options_.seed);
+    if (options_.privacy)
+        sequence_gradients_ = std::make_unique<SequenceGradients>(*options_.privacy, parameters.specs(), options_.seed);
 }
 
-void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
+void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch, StepScalars& scalars) {
+    if (differences_) differences_->plan(gradients, scratch, scalars, parameters_.copies());
+    if (sequence_gradients_) sequence_gradients_->plan(gradients, scratch, scalars);
     const Shape tokens{2, sequences_of_rank(), problem_.targets_per_sequence()};
     scratch.add("tokens", &tokens_.memory, DType::i32, tokens);
     if (prefetches() || replays()) scratch.add("other_tokens", &other_tokens_.memory, DType::i32, tokens);
     scratch.add("readings", &readings_, DType::f32, {sizeof(StepReading) / sizeof(float)});
     scratch.add("sum_of_squares", &sum_, DType::f32, {1});
+    if (sequence_gradients_) scratch.add("loss_sum", &loss_sum_, DType::f32, {1});
 
     // Prefetched gradients live from one step to the next; those at kept weights only within one.
     Layout& previous = prefetches() ? state : gradients;
@@ -39,6 +46,8 @@ void Oracle::plan(Layout& gradients, Layout& state, Layout& scratch) {
 
 void Oracle::bind(Device device) {
     device_ = device;
+    if (differences_) differences_->bind(device, parameters_.masters(), parameters_.copies());
+    if (sequence_gradients_) sequence_gradients_->bind(device);
     for (Tokens* t : {&tokens_, &other_tokens_})
         if (t->memory) t->feed = make_feed(device, t->memory.data, t->memory.bytes());
     float* reading = readings_.as<float>();
@@ -73,6 +82,11 @@ void Oracle::send(std::int64_t step, const Tokens& tokens, TokenStreamHash* hash
     tokens.feed->send();
 }
 
+void Oracle::begin_step(std::int64_t step) {
+    if (differences_) differences_->begin_step(step);
+    if (sequence_gradients_) sequence_gradients_->begin_step(step);
+}
+
 void Oracle::load(std::int64_t step, TokenStreamHash& hash, Verdicts before) {
     if (before == Verdicts::known) {
         constexpr float kGood = 1;
@@ -80,35 +94,69 @@ void Oracle::load(std::int64_t step, TokenStreamHash& hash, Verdicts before) {
     }
     const std::int64_t micro_batches = sequences_of_rank() / options_.micro_batch;
     send(step, tokens_, &hash);
-    taken_ += micro_batches;
+    if (!differences_) taken_ += micro_batches;
     if (prefetches()) send(step + 1, other_tokens_, nullptr);
     if (replays() && step > 1) send(step - 1, other_tokens_, nullptr);
     if (prefetches() || second_within(step)) second_taken_ += micro_batches;
 }
 
-void Oracle::mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
-                           const Verdict& verdict, bool keep_first) {
-    const std::int64_t T = problem_.targets_per_sequence(), own = sequences_of_rank(), micro = options_.micro_batch;
-    for (std::int64_t at = 0; at < own; at += micro) {
-        problem_.gradient(weights,
-                          {.inputs = tokens.memory.rows(at, micro),
-                           .targets = tokens.memory.rows(own + at, micro),
-                           .first_sample = first_sample(step) + at},
-                          into, verdict.loss, 1.0f / static_cast<float>(own * T), at > 0);
+MicroBatch Oracle::sequences(std::int64_t step, const Tokens& tokens, std::int64_t at, std::int64_t n) const {
+    return {.inputs = tokens.memory.rows(at, n),
+            .targets = tokens.memory.rows(sequences_of_rank() + at, n),
+            .first_sample = first_sample(step) + at};
+}
+
+void Oracle::exchange(TensorList list) {
+    if (comm_.size() == 1) return;
+    comm_.start_mean(list);
+    comm_.finish();
+}
+
+void Oracle::take_gradients(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
+                            Tensor loss, bool keep_first) {
+    const std::int64_t own = sequences_of_rank(), micro = options_.micro_batch;
+    if (sequence_gradients_) {
+        // Each sequence's loss and gradient are means over its own tokens.
+        sequence_gradients_->sum(into, own, [&](std::int64_t i, const TensorList& to) {
+            problem_.gradient(weights, sequences(step, tokens, i, 1), to, loss, share(1), false);
+            run(device_,
+                AddScaled{
+                    .x = {loss_sum_}, .y = {loss}, .a = i == 0 ? 0.0f : 1.0f, .b = 1.0f / static_cast<float>(own)});
+        });
+        run(device_, Copy{.to = {loss}, .from = {loss_sum_}});
+    }
+    for (std::int64_t at = 0; !sequence_gradients_ && at < own; at += micro) {
+        problem_.gradient(weights, sequences(step, tokens, at, micro), into, loss, share(own), at > 0);
         if (at == 0 && keep_first) run(device_, Copy{.to = first_gradients_, .from = into});
     }
-    if (comm_.size() > 1) {
-        TensorList exchanged = into;
-        exchanged.push_back(verdict.loss);
-        comm_.start_mean(exchanged);
-        comm_.finish();
-    }
+    TensorList exchanged = into;
+    exchanged.push_back(loss);
+    exchange(std::move(exchanged));
+    if (sequence_gradients_) sequence_gradients_->add_noise(into, options_.batch);
+}
+
+void Oracle::take_losses(std::int64_t step, const Tokens& tokens, const TensorList& into, Tensor loss) {
+    const std::int64_t own = sequences_of_rank(), micro = options_.micro_batch;
+    differences_->estimate(into, loss, [&](const TensorList& weights, const Tensor& where) {
+        for (std::int64_t at = 0; at < own; at += micro)
+            problem_.loss(weights, sequences(step, tokens, at, micro), where, share(own), at > 0);
+        exchange({where});
+    });
+}
+
+void Oracle::mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
+                           const Verdict& verdict, bool keep_first) {
+    if (differences_)
+        take_losses(step, tokens, into, verdict.loss);
+    else
+        take_gradients(step, tokens, weights, into, verdict.loss, keep_first);
     run(device_, SumOfSquares{.sums = sum_, .list = into});
     run(device_, ClipFactor{.norm = verdict.norm,
                             .factor = verdict.factor,
                             .ok = verdict.ok,
                             .sum = sum_,
                             .loss = verdict.loss,
+                            .slope = differences_ ? differences_->slope() : ConstTensor{},
                             .also_ok = verdict.also_ok,
                             .max_norm = options_.max_norm});
 }

@@ -1,7 +1,7 @@
 #pragma once
 // Oracle: the gradients of a step, as the optimizer asked for them: averaged over micro-batches and ranks, with the
 // factor of global-norm clipping, and, for variance reduction, the gradient of the same batch at the previous step's
-// weights.
+// weights; or from losses alone, or of single sequences, as the headers of LossDifferences and SequenceGradients say.
 #include "comm/communicator.h"
 #include "core/memory.h"
 #include "core/pipeline.h"
@@ -9,7 +9,9 @@
 #include "data/token_hash.h"
 #include "model/problem.h"
 #include "optim/optimizer.h"
+#include "train/loss_differences.h"
 #include "train/parameters.h"
+#include "train/sequence_gradients.h"
 
 #include <array>
 #include <cstdint>
@@ -48,6 +50,9 @@ public:
         SecondGradient second = SecondGradient::none;
         // Keep the first micro-batch's part of the gradients where keeps_first() says so; needs several.
         std::function<bool(std::int64_t step)> keeps_first = {};
+        std::optional<ZerothOrderConfig> zeroth_order = {};
+        std::optional<PrivacyConfig> privacy = {};
+        std::uint64_t seed = 1;  // of their random numbers
     };
     // All references must outlive the oracle.
     Oracle(Problem& problem, ParameterStore& parameters, const Samples& samples, Communicator& comm,
@@ -56,11 +61,13 @@ public:
     Oracle& operator=(const Oracle&) = delete;
 
     // `state` is what a checkpoint must hold.
-    void plan(Layout& gradients, Layout& state, Layout& scratch);
+    void plan(Layout& gradients, Layout& state, Layout& scratch, StepScalars& scalars);
     void bind(Device device);
     // For Optimizer::bind.
     StepGradients gradients() const;
 
+    // Sets this step's scalars, which the caller uploads before compute().
+    void begin_step(std::int64_t step);
     // A step (from 1) is load(), which is the host's part and adds the step's tokens to `hash`, and then ops alone:
     // compute() takes the gradients at the current weights; before_update() comes between the optimizer's directions
     // and its update, in every step, also the last: a run can be extended.
@@ -79,8 +86,9 @@ public:
     std::int64_t gradients_taken() const { return taken_; }
     std::int64_t second_gradients_taken() const { return second_taken_; }
     bool prefetches() const { return options_.second == SecondGradient::prefetch; }
-    // Gradient evaluations a step costs, in whole batches.
-    int gradients_per_step() const { return options_.second == SecondGradient::none ? 1 : 2; }
+    // Evaluations a step costs, in whole batches: of gradients, and of losses alone.
+    int gradients_per_step() const { return differences_ ? 0 : options_.second == SecondGradient::none ? 1 : 2; }
+    int losses_per_step() const { return differences_ ? differences_->losses_per_step() : 0; }
 
 private:
     // What comes with a mean gradient, (1) f32 each; ok is also 0 where one of `also_ok` is given and 0.
@@ -97,6 +105,16 @@ private:
     // The mean gradient of the step's batch, which `tokens` holds, at `weights`, into `into`.
     void mean_gradient(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
                        const Verdict& verdict, bool keep_first = false);
+    void take_gradients(std::int64_t step, const Tokens& tokens, const TensorList& weights, const TensorList& into,
+                        Tensor loss, bool keep_first);
+    void take_losses(std::int64_t step, const Tokens& tokens, const TensorList& into, Tensor loss);
+    // Sequences [at, at + n) of this rank's.
+    MicroBatch sequences(std::int64_t step, const Tokens& tokens, std::int64_t at, std::int64_t n) const;
+    // A sequence's part of the mean over a rank's tokens, for each of them.
+    float share(std::int64_t sequences) const {
+        return 1.0f / static_cast<float>(sequences * problem_.targets_per_sequence());
+    }
+    void exchange(TensorList list);
     Verdict previous_verdict(Tensor ok, ConstTensor also_ok) const {
         return {previous_loss_, previous_norm_, previous_factor_, ok, {also_ok}};
     }
@@ -117,9 +135,12 @@ private:
     Communicator& comm_;
     Options options_;
     Device device_{};
+    std::unique_ptr<LossDifferences> differences_;
+    std::unique_ptr<SequenceGradients> sequence_gradients_;
 
     Tokens tokens_, other_tokens_;  // the latter of the next batch, or of the one before
     Tensor readings_, sum_;         // StepReading as one tensor; sum of squares
+    Tensor loss_sum_;               // of sequences
     Tensor loss_, norm_, factor_, ok_, previous_loss_, previous_norm_;
     Tensor previous_factor_, previous_ok_;  // belong to previous_gradients_
     TensorList previous_gradients_, previous_copies_, first_gradients_;

@@ -26,8 +26,10 @@ std::int64_t sequences_at_once(const RunConfig& config, const Communicator& comm
 }
 
 DiagnosticsOptions diagnostics_of(const RunConfig& config, const Communicator& comm) {
+    // The noise that micro-batches tell of is that of gradients of a batch.
+    const bool of_batch = !config.optimizer.zeroth_order && !config.optimizer.privacy;
     return {.every = config.diagnostics.every,
-            .micro_batches = config.batch / comm.size() / sequences_at_once(config, comm)};
+            .micro_batches = of_batch ? config.batch / comm.size() / sequences_at_once(config, comm) : 1};
 }
 
 }  // namespace
@@ -40,9 +42,9 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
           OptimizerOptions{.seed = config.optimizer_seed(), .diagnostics = diagnostics_of(config, comm)})) {
     const DiagnosticsOptions diagnostics = diagnostics_of(config, comm);
     std::function<bool(std::int64_t)> keeps_first;
+    const OracleNeeds needs = optimizer_->needs();
     if (diagnostics.every > 0 && diagnostics.sees_noise())
         keeps_first = [diagnostics](std::int64_t step) { return diagnostics.measures(step); };
-    const OracleNeeds needs = optimizer_->needs();
     const SecondGradient second = needs.previous_batch_gradient          ? SecondGradient::previous_batch
                                   : !needs.previous_weights_gradient     ? SecondGradient::none
                                   : config.second_gradient == "prefetch" ? SecondGradient::prefetch
@@ -52,9 +54,12 @@ Stepper::Stepper(const RunConfig& config, Communicator& comm)
                                                        .micro_batch = sequences_at_once(config, comm),
                                                        .max_norm = static_cast<float>(config.max_gradient_norm),
                                                        .second = second,
-                                                       .keeps_first = std::move(keeps_first)});
+                                                       .keeps_first = std::move(keeps_first),
+                                                       .zeroth_order = needs.zeroth_order,
+                                                       .privacy = needs.privacy,
+                                                       .seed = config.optimizer_seed()});
     ModelRunner::Layouts& layouts = runner_.layouts();
-    oracle_->plan(layouts.gradients, layouts.state, layouts.scratch);
+    oracle_->plan(layouts.gradients, layouts.state, layouts.scratch, scalars_);
     optimizer_->plan(layouts.state, layouts.scratch, scalars_);
 }
 
@@ -70,6 +75,7 @@ void Stepper::allocate(Device device) {
 void Stepper::start(std::int64_t step, TokenStreamHash& hash) {
     const double started = monotonic_seconds();
     optimizer_->begin_step(step, runner_.config().total_steps());
+    oracle_->begin_step(step);
     scalars_.upload();
 
     oracle_->load(step, hash, under_way_.empty() ? Verdicts::known : Verdicts::pending);
@@ -115,6 +121,8 @@ std::string Stepper::find_culprit(std::int64_t step) {
     hooks(device).check_finite = true;
     try {
         TokenStreamHash nothing;
+        oracle_->begin_step(step);
+        scalars_.upload();
         oracle_->load(step, nothing);
         oracle_->compute(step);
     } catch (const NonFiniteError& e) {
@@ -170,7 +178,8 @@ std::int64_t Stepper::state_bytes() const {
 }
 
 double Stepper::model_flops() const {
-    return static_cast<double>(oracle_->gradients_per_step()) *
+    // A loss alone is the forward pass, a third of a gradient.
+    return (oracle_->gradients_per_step() + oracle_->losses_per_step() / 3.0) *
            static_cast<double>(runner_.task().problem().gradient_flops(runner_.config().batch));
 }
 

@@ -48,6 +48,42 @@ TEST(DualEma, MatchesLionsTwoAverages) {
     }
 }
 
+TEST(MaskedEma, MovesOnlyWhereTheGradientIsNotZero) {
+    const auto gradient_scale = scalar(0.37), beta = scalar(0.9), closed = scalar(0);
+    const List g = List("g").map([](double v) { return v < 0.3 ? 0 : v; }), m("m");
+    const std::vector<double> gradients = g.as_double();
+    std::vector<double> expected = m.as_double();
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        if (gradients[i] != 0)
+            expected[i] = beta.as_double()[0] * expected[i] +
+                          (1 - beta.as_double()[0]) * gradient_scale.as_double()[0] * gradients[i];
+    for (const bool in_place : {false, true}) {
+        const auto got = on_all_backends([&](Device device) {
+            List gradient = g, average = m, u = List::blank();
+            List& out = in_place ? gradient : u;
+            MaskedEma op{.u = out.tensors(),
+                         .m = average.tensors(),
+                         .g = gradient.tensors(),
+                         .gradient_scale = gradient_scale,
+                         .beta = beta,
+                         .gate = closed};
+            run(device, op);
+            EXPECT_TRUE(same_bytes(average.values(), m.values()));
+            op.gate = {};
+            run(device, op);
+            return Outputs{out.values(), average.values()};
+        });
+        // Roundings: of G, of both products and of their sum; and of nothing where the gradient is zero.
+        expect_close("m", got[1], expected, {4 * kF32 * kLargest, 0});
+        EXPECT_TRUE(same_bytes(got[0], got[1]));
+        const std::vector<float> before = m.values();
+        for (std::size_t i = 0; i < before.size(); ++i)
+            if (gradients[i] == 0) {
+                ASSERT_EQ(got[1][i], before[i]) << i;
+            }
+    }
+}
+
 TEST(DualEma, WithoutMomentumScales) {
     const auto gradient_scale = scalar(0.37);
     const List g("g");

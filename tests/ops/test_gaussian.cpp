@@ -40,6 +40,26 @@ TEST(Gaussian, AnotherStepIsAnotherDraw) {
     EXPECT_FALSE(same_bytes(draw(1), draw(2)));
 }
 
+TEST(Bernoulli, ChoosesWhereTheUniformNumberIsBelow) {
+    const std::vector<std::int64_t> sizes = {5, 0, 1, 70001, 64};
+    const auto step = scalar(7);
+    const Random random(3, "choice", 7);
+    const auto got = on_all_backends([&](Device device) {
+        List x = List::blank(sizes);
+        run(device, Bernoulli{.x = x.tensors(), .key = random.key(), .step = step, .probability = 0.3});
+        return Outputs{x.values()};
+    });
+    std::size_t at = 0;
+    double ones = 0;
+    for (std::size_t t = 0; t < sizes.size(); ++t)
+        for (std::int64_t i = 0; i < sizes[t]; ++i, ++at) {
+            const double u = random.uniform((std::uint64_t{t} << 33) + static_cast<std::uint64_t>(i));
+            ASSERT_EQ(got[0][at], u < 0.3 ? 1 : 0) << t << ", " << i;
+            ones += double(got[0][at]);
+        }
+    EXPECT_NEAR(ones / double(at), 0.3, 5 * std::sqrt(0.21 / double(at)));
+}
+
 // Against Gram-Schmidt in double. Rows of a Gaussian matrix with 32 rows and more columns are far from dependent, so
 // that errors stay within a few roundings; the square one has a condition number of about its side.
 TEST(GramSchmidt, MakesTheRowsOfAQrFactorisation) {

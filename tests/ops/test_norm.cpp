@@ -1,4 +1,5 @@
 // Sums, norms and the decision of a step.
+#include "ops/finite_difference.h"
 #include "ops/norm.h"
 #include "tests/close.h"
 #include "tests/ops/list.h"
@@ -159,6 +160,42 @@ TEST(ClipFactor, Decides) {
         EXPECT_EQ(ok.values()[0], 0);
         EXPECT_FALSE(std::isfinite(norm.values()[0]));
     }
+}
+
+// The gradient is slope times what the sum is of.
+TEST(ClipFactor, TakesASlopeOfEitherSign) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    for (const auto& [slope, max_norm, factor] : {std::tuple{-0.25, 1.0, -0.25}, {-2.0, 1.0, -0.5}, {3.0, 0.0, 3.0}}) {
+        Guarded<float> norm(Shape{1}), out(Shape{1}), ok(Shape{1});
+        const auto sum = scalar(4), loss = scalar(1), given = scalar(slope);
+        run(the_device(), ClipFactor{.norm = norm,
+                                     .factor = out,
+                                     .ok = ok,
+                                     .sum = sum,
+                                     .loss = loss,
+                                     .slope = given,
+                                     .max_norm = static_cast<float>(max_norm)});
+        EXPECT_EQ(norm.values()[0], 2 * std::abs(slope));
+        EXPECT_EQ(out.values()[0], factor);
+        EXPECT_EQ(ok.values()[0], 1);
+    }
+    Guarded<float> norm(Shape{1}), out(Shape{1}), ok(Shape{1});
+    const auto sum = scalar(4), loss = scalar(1), given = scalar(nan);
+    run(the_device(),
+        ClipFactor{.norm = norm, .factor = out, .ok = ok, .sum = sum, .loss = loss, .slope = given, .max_norm = 1});
+    EXPECT_EQ(ok.values()[0], 0);
+}
+
+TEST(FiniteDifference, IsTheQuotientAsOftenAsWanted) {
+    const auto plus = scalar(3.25), minus = scalar(3.2499);
+    const auto got = on_all_backends([&](Device device) {
+        Guarded<float> slopes(Shape{300});
+        run(device, FiniteDifference{.slopes = slopes, .plus = plus, .minus = minus, .distance = 2e-3});
+        EXPECT_TRUE(slopes.guards_intact());
+        return Outputs{slopes.values()};
+    });
+    const double expected = (plus.as_double()[0] - minus.as_double()[0]) / 2e-3;
+    expect_close("slopes", got[0], std::vector<double>(300, expected), {0, 1.001 * kF32});
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ import philox
 from collective import *
 from matrix_rules import *
 from optimizers import *
+from oracle_rules import *
 
 SHAPES = {"wide": (48, 96), "tall": (96, 24), "square": (64, 64), "bias": (33,), "embedding": (128, 16)}
 ROLES = {"wide": "matrix", "tall": "matrix", "square": "matrix", "bias": "bias", "embedding": "embedding"}
@@ -172,6 +173,12 @@ PRESETS = {
     # Where a side's products have a kernel, any basis of it will do: largest_side 64 leaves those sides alone.
     "soap": lambda: Each(rest=lambda: Soap(3e-3, 0.01, 0.95, 0.95, 1e-8, 10, 64),
                          bias=lambda: AdamW(3e-3, 0.01, 0.95, 0.95)),
+    # What the oracle makes of losses and sequences is tests/train/test_oracle_of_losses.cpp's.
+    "jaguar-signsgd": lambda: Each(rest=lambda: MaskedSignum(1e-4, 0.9)),
+    "jaguar-muon": lambda: Each(rest=lambda: MaskedSignum(1e-3, 0.9, newton_schulz),
+                                bias=lambda: MaskedSignum(1e-3, 0.9)),
+    "zo-muon": lambda: Each(rest=lambda: Muon(1e-3, 0, 0, False, lambda w: 1), bias=lambda: Sgd(1e-3)),
+    "dp-muon": on_matrices(DpMuon, 0.02, 0.95, 5, rest=(1e-3, 0, 0.9, 0.95, 1e-8)),
     "muon-symmetric-rows": muon_symmetric(lambda: NesterovRows(3e-4, 0.95)),
     "muon-symmetric-spectral": muon_symmetric(lambda: Muon(3e-4, scale=adam_scale)),
 }
