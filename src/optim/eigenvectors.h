@@ -17,8 +17,9 @@ public:
 
     // For symmetric matrices of these shapes.
     void prepare(Binding& binding, const std::string& name, const std::vector<Shape>& squares);
-    // The rows of q[i] are orthonormal eigenvectors of a[i]. q[i] a[i] q[i]^T is diagonal but for 1e-5 ||a[i]||_F:
-    // eigenvectors are mixed by at most that over the distance of their eigenvalues.
+    // The rows of q[i] are orthonormal eigenvectors of a[i], those of the identity where it is zero. q[i] a[i] q[i]^T
+    // is diagonal but for 1e-5 ||a[i]||_F: eigenvectors are mixed by at most that over the distance of their
+    // eigenvalues.
     void find(Device device, const TensorList& q, const TensorList& a) const;
 
 private:

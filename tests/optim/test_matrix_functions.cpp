@@ -187,6 +187,21 @@ TEST(Soap, OfNoSidesIsAdamOneStepLate) {
     }
 }
 
+// Also where the basis is made anew: averages, bases, moments.
+TEST(Soap, DoesNothingInABadStep) {
+    Rig rig(one_group(0.1, R"("estimator": {"type": "soap", "every": 1})"), {matrix("w", 20, 12)});
+    for (int t = 1; t <= 3; ++t) rig.set_gradient(0, normal(240, "g" + std::to_string(t))), rig.step();
+    const std::vector<float> before = rig.weights(0);
+    const std::vector<std::byte> state = rig.state();
+    rig.set_gradient(0, normal(240, "bad"));
+    rig.step(1, 1, 0);
+    EXPECT_TRUE(same_bytes(rig.weights(0), before));
+    EXPECT_TRUE(same_bytes(rig.state(), state));
+    rig.set_gradient(0, normal(240, "bad"));
+    rig.step();
+    EXPECT_FALSE(same_bytes(rig.state(), state));
+}
+
 // Its basis is then the identity, and the next refresh turns it.
 TEST(Soap, SurvivesABadFirstStep) {
     Rig rig(one_group(0.1, R"("estimator": {"type": "soap", "every": 2})"), {matrix("w", 20, 12)});

@@ -17,7 +17,6 @@
 #include "optim/eigenvectors.h"
 #include "optim/estimator.h"
 #include "optim/orthonormal_rows.h"
-#include "optim/sides.h"
 
 #include <cmath>
 
@@ -70,13 +69,10 @@ public:
         }
         run_if_any(binding.device, op);
     }
-    // The identity, and the average's eigenvectors over it if the step is good.
-    void start(const Binding& binding) const {
+    // The average's eigenvectors; in a bad step, whose average is zero, the identity.
+    void start(Device device) const {
         const Turning all = turning();
-        if (all.basis.empty()) return;
-        set_to_identity(binding.device, all.basis);
-        eigenvectors_.find(binding.device, all.next, all.average);
-        run(binding.device, Copy{.to = all.basis, .from = all.next, .gate = binding.ok});
+        if (!all.basis.empty()) eigenvectors_.find(device, all.basis, all.average);
     }
     // The basis after this step, to next(), and the order its vectors' forerunners were put in, to ranks().
     void find_next(Device device) const {
@@ -170,7 +166,7 @@ public:
         run(device, DualEma{.u = g, .m = {}, .g = g, .gradient_scale = binding.gradient_scale, .b1 = {}, .b2 = {}});
         left_.add(binding, options_.b2), right_.add(binding, options_.b2);
         if (variant_ == 1) {
-            left_.start(binding), right_.start(binding);
+            left_.start(device), right_.start(device);
             return run(device, AddScaled{.x = g, .y = g, .a = 0, .b = 0});
         }
         turn(device, turned_, g, left_.basis(), right_.basis(), Direction::into_basis);
