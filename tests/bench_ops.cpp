@@ -184,11 +184,12 @@ void NewtonSchulz(benchmark::State& state) {
     repeat(state, Orthogonalize{.x = list,
                                 .scratch = *scratch,
                                 .coefficients = std::vector<std::array<double, 3>>(5, {3.4445, -4.7750, 2.0315}),
-                                .compute = dtype(state)});
+                                .compute = dtype(state),
+                                .form = state.range(3) ? NewtonSchulzForm::gram : NewtonSchulzForm::x});
 }
 BENCHMARK(NewtonSchulz)
-    ->ArgNames({"bf16", "rows", "cols"})
-    ->ArgsProduct({{0, 1}, {128, 768}, {128, 768, 3072}})
+    ->ArgNames({"bf16", "rows", "cols", "gram"})
+    ->ArgsProduct({{0, 1}, {128, 768}, {128, 768, 3072}, {0, 1}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
