@@ -34,6 +34,9 @@ void follow(const RunConfig& config, std::int64_t every, Look&& look) {
 
 double measure(const Evaluation& evaluation, const char* name) { return evaluation.more.at("exact").at(name); }
 
+constexpr const char* kPolar =
+    R"(optimizer.groups.all.geometry={"type": "spectral", "coefficients": "polar_express_paper", "steps": 12, "precision": "fp32"})";
+
 std::string number(double x) { return Json(x).dump(); }
 
 // --- Rates: the mean nuclear norm of the true gradient over the last half of T steps.
@@ -145,8 +148,7 @@ TEST(Theory, SignsAreFasterByAFactorThatGrowsWithTheDimension) {
 // Rotated into a matrix, the instance is to polar factors what the vector is to signs, and to gradients the same.
 TEST(Theory, PolarFactorsAreSignsOfARotatedProblem) {
     const Sets rotated = {"problem.rotated=true"};
-    const std::string polar =
-        R"({"type": "spectral", "coefficients": "polar_express_paper", "steps": 12, "precision": "fp32"})";
+    const std::string polar = std::string(kPolar).substr(std::string(kPolar).find('=') + 1);
     for (const std::int64_t d : {4, 8}) {
         const double signs = Race{"sign", {0.01, 0.02}}.steps(d, 1000),
                      polars = Race{polar, {0.01, 0.02}, rotated, "gradient_nuclear"}.steps(d, 1000);
@@ -156,6 +158,74 @@ TEST(Theory, PolarFactorsAreSignsOfARotatedProblem) {
                   (Race{"identity", rates}.steps(d, 3000)))
             << d;
     }
+}
+
+// --- The rest: where a rule leads.
+
+// Karimireddy et al. 2019, arXiv:1901.09847: without momentum, signs stay at 3/4 for ever; with the error fed back, or
+// with gradients' lengths, the minimum is reached.
+TEST(Theory, SignsAndPolarFactorsStayInTheTrap) {
+    const auto least = [](const std::string& set) {
+        double best = INFINITY;
+        follow(config_of("sign-trap", {set}), 1, [&](std::int64_t, const Evaluation& e) {
+            best = std::min(best, e.loss);
+            return false;
+        });
+        return best;
+    };
+    // The weights are f32, and 2,000 steps of at most 0.5 are rounded.
+    EXPECT_GE(least("optimizer.groups.all.geometry=sign"), 0.75 - 1e-5);
+    EXPECT_GE(least(kPolar), 0.75 - 1e-4);
+    EXPECT_LT(least("optimizer.groups.all.geometry=error_feedback"), 1e-2);
+    EXPECT_LT(least("optimizer.groups.all.geometry=identity"), 1e-2);
+}
+
+// arXiv:2603.26554: one step of Muon stores more than one of gradient descent, whatever their lengths.
+TEST(Theory, OneStepOfMuonRecallsMoreThanOneOfGradientDescent) {
+    const auto recalled = [](const std::string& set) {
+        double found = 0;
+        follow(config_of("associative-memory", {set, "problem.items=256", "problem.width=32"}), 1,
+               [&](std::int64_t, const Evaluation& e) {
+                   found = measure(e, "recalled");
+                   return false;
+               });
+        return found;
+    };
+    const double sgd = recalled("optimizer.groups.all.geometry=identity"), muon = recalled(kPolar);
+    EXPECT_EQ(recalled("optimizer.groups.all.learning_rate=0"), 0);
+    EXPECT_GT(sgd, 0);
+    EXPECT_GT(muon, 2 * sgd);
+}
+
+// arXiv:2605.11838: where noise of rank one has no variance, singular values must be clipped.
+TEST(Theory, ClippedSingularValuesStandHeavyTails) {
+    const auto median = [](const Sets& more) {
+        std::vector<double> last;
+        for (const char* seed : {"1", "2", "3"}) {
+            Sets sets = {"steps=1000",
+                         std::string("seed=") + seed,
+                         "problem.noise=0",
+                         "problem.curvature_noise=0",
+                         "problem.heavy_noise=1",
+                         "problem.degrees_of_freedom=1.2",
+                         "optimizer.groups.all.estimator=dual_ema",
+                         "optimizer.groups.all.geometry=identity",
+                         "optimizer.groups.all.learning_rate=0.1"};
+            sets.insert(sets.end(), more.begin(), more.end());
+            double loss = INFINITY;
+            follow(config_of("matrix-quadratic", sets), 1000, [&](std::int64_t, const Evaluation& e) {
+                loss = e.loss;
+                return true;
+            });
+            last.push_back(loss);
+        }
+        std::ranges::sort(last);
+        return last[1];
+    };
+    const double clipped = median({R"(optimizer.groups.all.gradient={"type": "spectral_clip", "threshold": 0.5})"});
+    EXPECT_GT(median({}), 20 * clipped);
+    // With five degrees of freedom there is a variance, and less to win.
+    EXPECT_LT(median({"problem.degrees_of_freedom=5"}), median({}) / 5);
 }
 
 }  // namespace
