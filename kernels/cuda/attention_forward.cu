@@ -8,8 +8,8 @@
 // and k, v T / 256 times, mostly from L2; writes out and lse once. The limit is mma.sync, with ldmatrix behind it; at
 // D = 64 the exponentials take half as long as the products (16 against 2048 flops a clock and multiprocessor of an
 // A100) and overlap only with the products of other warps. Blocks of 128 threads, two a multiprocessor, which the
-// registers allow; on sm_80, without spills:
-//   D = 64   128 queries, 64 keys a step, 48 KiB, 224 registers
+// registers allow; on sm_80, and without spills from there to sm_120:
+//   D = 64   128 queries, 64 keys a step, 48 KiB, 222 registers
 //   D = 128  128 queries, 32 keys a step, 64 KiB, 253 registers
 #include "kernels/cuda/attention_tiles.h"
 
@@ -62,10 +62,10 @@ struct RunningSoftmax {
     }
 };
 
+// `ahead`: of the tile's first key over the warp's first query.
 template <int kM, int kN>
-__device__ void mask(float (&s)[kM][kN][4], int row, int key) {
-    const int lane = threadIdx.x % kWarp;
-    row += lane / 4, key += lane % 4 * 2;
+__device__ void mask(float (&s)[kM][kN][4], int ahead) {
+    const int lane = threadIdx.x % kWarp, row = lane / 4, key = ahead + lane % 4 * 2;
 #pragma unroll
     for (int m = 0; m < kM; ++m)
 #pragma unroll
@@ -113,8 +113,8 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
 #pragma unroll
                 for (int k = 0; k < kD / 16; ++k) kept[k] = left_fragments<kD, kM>(queries, row, k);
             }
-        const int key = step * kN;
-        if (key > t + 16 * kM - 1) continue;
+        const int ahead = step * kN - t;  // one number to keep for what follows, where registers are short
+        if (ahead > 16 * kM - 1) continue;
         const __nv_bfloat16* stage = stages + step % 2 * kStage;
         float s[kM][kN / 8][4];
         clear(s);
@@ -127,7 +127,7 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
                     return left_fragments<kD, kM>(queries, row, k);
             },
             stage);
-        if (key + kN - 1 > t) mask(s, t, key);
+        if (ahead > 1 - kN) mask(s, ahead);
         softmax.update(s, o, z.scale_log2);
         multiply<kD>(o, s, stage + kN * kD);
     }
