@@ -43,13 +43,16 @@ Folder::Folder(const SweepConfig& config, std::vector<PlannedRun> runs)
     const std::optional<Lock> lock = Lock::take(inner("sweep.lock"), true);
     text_ = write_config(config).dump(4) + "\n";
     const std::string plan = plan_text(runs_);
-    if (is_sweep(path_)) {
-        if (is_current() && read_file(plan_path()) == plan) return;
+    // The plan makes a folder a sweep, so a new one gets it last; where it grows, whoever opens it in between must find
+    // a plan of all the runs that sweep.json has.
+    if (!is_sweep(path_)) {
+        write_file(sweep_path(), text_);
+        write_file(plan_path(), plan);
+    } else if (!is_current() || read_file(plan_path()) != plan) {
         check_grown_from(open(path_));
+        write_file(plan_path(), plan);
+        write_file(sweep_path(), text_);
     }
-    // Who opens the folder in between finds a plan of all the runs it looks for.
-    write_file(plan_path(), plan);
-    write_file(sweep_path(), text_);
 }
 
 void Folder::check_grown_from(const Folder& old) const {
@@ -79,9 +82,7 @@ void Folder::check_grown_from(const Folder& old) const {
 
 bool Folder::is_current() const { return read_file(sweep_path()) == text_; }
 
-bool Folder::is_sweep(const std::string& path) {
-    return exists(path + "/sweep.json") && exists(path + "/.sweep/plan.json");
-}
+bool Folder::is_sweep(const std::string& path) { return exists(path + "/.sweep/plan.json"); }
 
 Folder Folder::open(const std::string& path) {
     const std::string file = path + "/sweep.json";
