@@ -257,6 +257,12 @@ TEST(Readme, HasARowForEachPreset) {
         EXPECT_NE(readme.find("| `" + name + "` |"), std::string::npos) << name;
 }
 
+TEST(Zoo, HasAnArmForEachPreset) {
+    const std::string sweep = read_file(std::string(STEEPEST_SOURCE_DIR) + "/configs/sweeps/zoo.json");
+    for (const std::string& name : preset_names())
+        EXPECT_NE(sweep.find("\"optimizer\": \"" + name + "\""), std::string::npos) << name;
+}
+
 // A bad step: whatever the gradients hold, neither weights nor state change by a bit, and the next step is a good one.
 TEST_P(Presets, DoNothingInABadStep) {
     Rig rig(preset(GetParam(), false), specs());
