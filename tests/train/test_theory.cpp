@@ -165,9 +165,9 @@ TEST(Theory, PolarFactorsAreSignsOfARotatedProblem) {
 // Karimireddy et al. 2019, arXiv:1901.09847: without momentum, signs stay at 3/4 for ever; with the error fed back, or
 // with gradients' lengths, the minimum is reached.
 TEST(Theory, SignsAndPolarFactorsStayInTheTrap) {
-    const auto least = [](const std::string& set) {
+    const auto least = [](const std::string& set, const std::string& steps = "steps=2000") {
         double best = INFINITY;
-        follow(config_of("sign-trap", {set}), 1, [&](std::int64_t, const Evaluation& e) {
+        follow(config_of("sign-trap", {set, steps}), 1, [&](std::int64_t, const Evaluation& e) {
             best = std::min(best, e.loss);
             return false;
         });
@@ -176,7 +176,8 @@ TEST(Theory, SignsAndPolarFactorsStayInTheTrap) {
     // The weights are f32, and 2,000 steps of at most 0.5 are rounded.
     EXPECT_GE(least("optimizer.groups.all.geometry=sign"), 0.75 - 1e-5);
     EXPECT_GE(least(kPolar), 0.75 - 1e-4);
-    EXPECT_LT(least("optimizer.groups.all.geometry=error_feedback"), 1e-2);
+    // It bounces about the minimum by as much as a step, which is 0.5 / sqrt(20,000) = 0.0035 in the end.
+    EXPECT_LT(least("optimizer.groups.all.geometry=error_feedback", "steps=20000"), 1e-2);
     EXPECT_LT(least("optimizer.groups.all.geometry=identity"), 1e-2);
 }
 
