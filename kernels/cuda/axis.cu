@@ -3,10 +3,8 @@
 // Rows: a warp a row, eight rows a block; the row is read once, 4 bytes an element, neighbouring lanes neighbouring
 // elements. Columns: a block takes 32 of them, its eight warps every eighth row, and adds up their eight sums; a row's
 // piece is one 128-byte line. Sums are in double, in an order that the shape decides. Both are limited by memory.
-#include "kernels/cuda/gpu.h"
+#include "kernels/cuda/matrix_list.h"
 #include "ops/axis.h"
-
-#include <algorithm>
 
 namespace steepest {
 
@@ -15,57 +13,24 @@ namespace {
 using cuda::kWarp;
 
 constexpr int kWarps = 8, kThreads = kWarps * kWarp;
-constexpr int kMostMatrices = 128;  // in one launch
 
 struct Item {
     float *x, *values;
     std::int64_t rows, cols;
 };
-struct Items {
-    Item list[kMostMatrices];
-    std::int32_t starts[kMostMatrices + 1];  // of each one's blocks
-    std::int32_t size;
-};
+using Items = cuda::MatrixList<Item>;
 
-// The matrix of a block, and the block's number in it.
-struct Place {
-    const Item& item;
-    std::int64_t block;
-};
-__device__ inline Place place(const Items& items, int block) {
-    int low = 0, high = items.size;
-    while (high - low > 1) {
-        const int middle = (low + high) / 2;
-        if (items.starts[middle] <= block)
-            low = middle;
-        else
-            high = middle;
-    }
-    return {items.list[low], block - items.starts[low]};
-}
-
-template <class F>
-void for_each_items(const TensorList& x, const TensorList& values, Axis axis, int per_block, F&& go) {
-    Items items;
-    const auto size = static_cast<int>(x.size());
-    for (int first = 0; first < size; first += kMostMatrices) {
-        items.size = std::min(kMostMatrices, size - first);
-        std::int64_t blocks = 0;
-        for (int i = 0; i < items.size; ++i) {
-            const Tensor& m = x[first + i];
-            items.list[i] = {cuda::data<float>(m), cuda::data<float>(values[first + i]), m.shape.rows(),
-                             m.shape.cols()};
-            items.starts[i] = static_cast<std::int32_t>(blocks);
-            blocks += cuda::divide_up(along(m.shape, axis), per_block);
-        }
-        items.starts[items.size] = static_cast<std::int32_t>(blocks);
-        go(items, static_cast<unsigned>(blocks));
-    }
+void for_each_items(const TensorList& x, const TensorList& values, Axis axis, int per_block, auto&& go) {
+    const auto item = [&](std::size_t i) {
+        return Item{cuda::data<float>(x[i]), cuda::data<float>(values[i]), x[i].shape.rows(), x[i].shape.cols()};
+    };
+    const auto blocks = [&](std::size_t i) { return cuda::divide_up(along(x[i].shape, axis), per_block); };
+    cuda::for_each_list<Item>(x.size(), item, blocks, go);
 }
 
 __global__ void __launch_bounds__(kThreads)
     row_squares(const __grid_constant__ Items items, bool mean) {
-    const auto [item, block] = place(items, blockIdx.x);
+    const auto [item, block] = cuda::place(items, blockIdx.x);
     const std::int64_t row = block * kWarps + threadIdx.x / kWarp;
     if (row >= item.rows) return;
     const float* x = item.x + row * item.cols;
@@ -82,7 +47,7 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     column_squares(const __grid_constant__ Items items, bool mean) {
     __shared__ double partial[kWarps][kWarp];
-    const auto [item, block] = place(items, blockIdx.x);
+    const auto [item, block] = cuda::place(items, blockIdx.x);
     const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
     const std::int64_t column = block * kWarp + lane;
     double sum = 0;
@@ -106,7 +71,7 @@ __device__ inline float reciprocal(float value, float inside, float outside) {
 // A warp a row, whichever the axis.
 __global__ void __launch_bounds__(kThreads)
     divide(const __grid_constant__ Items items, bool by_row, float inside, float outside) {
-    const auto [item, block] = place(items, blockIdx.x);
+    const auto [item, block] = cuda::place(items, blockIdx.x);
     const std::int64_t row = block * kWarps + threadIdx.x / kWarp;
     if (row >= item.rows) return;
     float* x = item.x + row * item.cols;

@@ -1,10 +1,8 @@
 // Orders of rows on the GPU: a warp a row throughout. Keys are inner products of rows, read once; a rank counts the
 // keys before it, which come from L2; a permuted row is read in order and written in its own, 4 bytes a lane where
 // columns move too. Limited by memory.
-#include "kernels/cuda/gpu.h"
+#include "kernels/cuda/matrix_list.h"
 #include "ops/order.h"
-
-#include <algorithm>
 
 namespace steepest {
 
@@ -13,7 +11,6 @@ namespace {
 using cuda::kWarp;
 
 constexpr int kWarps = 8, kThreads = kWarps * kWarp;
-constexpr int kMostMatrices = 128;  // in one launch
 
 struct Item {
     const float *x, *y;  // of a permutation: from, and nothing
@@ -21,43 +18,22 @@ struct Item {
     float *rows, *columns;
     std::int64_t height, width;
 };
-struct Items {
-    Item list[kMostMatrices];
-    std::int32_t starts[kMostMatrices + 1];  // of each one's blocks
-    std::int32_t size;
-};
+using Items = cuda::MatrixList<Item>;
 
 struct Row {
     const Item& item;
     std::int64_t row;
 };
 __device__ inline Row row_of(const Items& items) {
-    int low = 0, high = items.size;
-    while (high - low > 1) {
-        const int middle = (low + high) / 2;
-        if (items.starts[middle] <= static_cast<int>(blockIdx.x))
-            low = middle;
-        else
-            high = middle;
-    }
-    const std::int64_t block = blockIdx.x - items.starts[low];
-    return {items.list[low], block * kWarps + threadIdx.x / kWarp};
+    const auto [item, block] = cuda::place(items, blockIdx.x);
+    return {item, block * kWarps + threadIdx.x / kWarp};
 }
 
-template <class F>
-void for_each_items(std::size_t size, F&& item, void (*kernel)(Items), Cuda& cuda) {
-    for (std::size_t first = 0; first < size; first += kMostMatrices) {
-        Items items;
-        items.size = static_cast<std::int32_t>(std::min<std::size_t>(kMostMatrices, size - first));
-        std::int64_t blocks = 0;
-        for (int i = 0; i < items.size; ++i) {
-            items.list[i] = item(first + static_cast<std::size_t>(i));
-            items.starts[i] = static_cast<std::int32_t>(blocks);
-            blocks += cuda::divide_up(items.list[i].height, kWarps);
-        }
-        items.starts[items.size] = static_cast<std::int32_t>(blocks);
-        cuda::launch(cuda, {static_cast<unsigned>(blocks), kThreads}, kernel, items);
-    }
+void launch_rows(Cuda& cuda, void (*kernel)(Items), const TensorList& x, auto&& item) {
+    const auto blocks = [&](std::size_t i) { return cuda::divide_up(x[i].shape.rows(), kWarps); };
+    cuda::for_each_list<Item>(x.size(), item, blocks, [&](const Items& items, unsigned count) {
+        cuda::launch(cuda, {count, kThreads}, kernel, items);
+    });
 }
 
 __global__ void __launch_bounds__(kThreads) row_products(const __grid_constant__ Items items) {
@@ -103,8 +79,8 @@ void run(Cuda& cuda, const RowRanks& op) {
                     op.x[i].shape.rows(),
                     op.x[i].shape.cols()};
     };
-    for_each_items(op.x.size(), item, row_products, cuda);
-    for_each_items(op.x.size(), item, count_ranks, cuda);
+    launch_rows(cuda, row_products, op.x, item);
+    launch_rows(cuda, count_ranks, op.x, item);
 }
 
 void run(Cuda& cuda, const Permute& op) {
@@ -117,7 +93,7 @@ void run(Cuda& cuda, const Permute& op) {
                     op.to[i].shape.rows(),
                     op.to[i].shape.cols()};
     };
-    for_each_items(op.to.size(), item, permute, cuda);
+    launch_rows(cuda, permute, op.to, item);
 }
 
 }  // namespace steepest
